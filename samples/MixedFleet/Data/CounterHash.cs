@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace MixedFleet.Data;
@@ -38,13 +37,13 @@ internal static class CounterHash
         ulong hash = Mix((ulong)bytes.Length + GoldenGamma);
         foreach (ulong word in words)
         {
-            // Each round is invertible in the hash, so two vectors that differ in one word never collide.
-            hash = BitOperations.RotateLeft((hash ^ word) * GoldenGamma, 29);
+            // All bits are mixed each round: with less, a flipped sign here would cancel another flipped bit in the next word.
+            hash = Mix((hash ^ word) + GoldenGamma);
         }
 
         foreach (byte rest in bytes[(words.Length * sizeof(ulong))..])
         {
-            hash = BitOperations.RotateLeft((hash ^ rest) * GoldenGamma, 29);
+            hash = Mix((hash ^ rest) + GoldenGamma);
         }
 
         return Mix(hash);

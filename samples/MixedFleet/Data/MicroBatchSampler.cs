@@ -7,8 +7,8 @@ namespace MixedFleet.Data;
 /// </remarks>
 internal sealed class MicroBatchSampler
 {
-    private readonly TextCorpus corpus;
-    private readonly ulong seed;
+    private readonly TextCorpus _corpus;
+    private readonly ulong _seed;
 
     /// <summary>Draws from a text.</summary>
     /// <param name="corpus">The text.</param>
@@ -16,8 +16,8 @@ internal sealed class MicroBatchSampler
     public MicroBatchSampler(TextCorpus corpus, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(corpus);
-        this.corpus = corpus;
-        this.seed = seed;
+        _corpus = corpus;
+        _seed = seed;
     }
 
     /// <summary>Fills a micro-batch with its samples. Allocates nothing.</summary>
@@ -29,10 +29,10 @@ internal sealed class MicroBatchSampler
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         ArgumentOutOfRangeException.ThrowIfNegative(k);
         ArgumentNullException.ThrowIfNull(batch);
-        ReadOnlySpan<byte> text = corpus.Bytes;
+        ReadOnlySpan<byte> text = _corpus.Bytes;
         int positions = text.Length - batch.ContextBytes;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(positions, nameof(batch));
-        ulong key = CounterHash.Combine(CounterHash.Combine(seed, (ulong)step), (ulong)k);
+        ulong key = CounterHash.Combine(CounterHash.Combine(_seed, (ulong)step), (ulong)k);
         for (int sample = 0; sample < batch.Samples; sample++)
         {
             int position = CounterHash.Below(CounterHash.Combine(key, (ulong)sample), positions);

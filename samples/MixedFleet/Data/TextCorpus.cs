@@ -16,18 +16,18 @@ internal sealed class TextCorpus
 
     private static readonly string[] SourceFolders = ["samples", "src", "tests"];
 
-    private readonly byte[] bytes;
+    private readonly byte[] _bytes;
 
     private TextCorpus(byte[] bytes, string description, IReadOnlyList<string> warnings)
     {
-        this.bytes = bytes;
+        _bytes = bytes;
         Description = description;
         Warnings = warnings;
         Fingerprint = CounterHash.OfBits<byte>(bytes);
     }
 
     /// <summary>The text.</summary>
-    public ReadOnlySpan<byte> Bytes => bytes;
+    public ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>Where it came from, for the user.</summary>
     public string Description { get; }

@@ -97,7 +97,7 @@ internal static class FleetFile
     // One walk through one document, which gathers everything that is wrong.
     private sealed class Reading(string source)
     {
-        private readonly List<string> errors = [];
+        private readonly List<string> _errors = [];
 
         public Checked<FleetDefinition> Fleet(JsonElement root)
         {
@@ -127,8 +127,8 @@ internal static class FleetFile
                 Ranks(ranksElement, ranks);
             }
 
-            return errors.Count > 0
-                ? Checked<FleetDefinition>.Bad(errors)
+            return _errors.Count > 0
+                ? Checked<FleetDefinition>.Bad(_errors)
                 : Checked<FleetDefinition>.Good(new FleetDefinition(name, ranks));
         }
 
@@ -250,7 +250,7 @@ internal static class FleetFile
             return fields;
         }
 
-        private void Fault(string where, string what) => errors.Add($"{source}: {where} {what}");
+        private void Fault(string where, string what) => _errors.Add($"{source}: {where} {what}");
 
         private static string Kind(JsonElement element) => element.ValueKind switch
         {

@@ -19,9 +19,9 @@ internal sealed class SlowdownSchedule
     /// <summary>No rank is slowed.</summary>
     public static readonly SlowdownSchedule None = new([]);
 
-    private readonly Window[] windows;
+    private readonly Window[] _windows;
 
-    private SlowdownSchedule(Window[] windows) => this.windows = windows;
+    private SlowdownSchedule(Window[] windows) => _windows = windows;
 
     /// <summary>Reads the arguments.</summary>
     /// <param name="arguments">One text for each <c>--slow</c>.</param>
@@ -55,7 +55,7 @@ internal sealed class SlowdownSchedule
     public double FactorAt(int rank, long step)
     {
         double factor = 1;
-        foreach (Window window in windows)
+        foreach (Window window in _windows)
         {
             if (window.Rank == rank && window.From <= step && step < window.To)
             {
@@ -157,7 +157,7 @@ internal sealed class SlowdownSchedule
 
     // A rank's factor is constant from one of these steps to the next.
     private IEnumerable<long> BeginningsOfIntervals(int rank) =>
-        windows
+        _windows
             .Where(window => window.Rank == rank)
             .SelectMany(window => new[] { window.From, window.To })
             .Where(step => step < long.MaxValue)

@@ -17,11 +17,11 @@ internal sealed class Adam<T>
     private const double Decay2 = 0.999;
     private const double Epsilon = 1e-8;
 
-    private readonly T[] mean;
-    private readonly T[] square;
-    private readonly double learningRate;
-    private double decay1Power = 1;
-    private double decay2Power = 1;
+    private readonly T[] _mean;
+    private readonly T[] _square;
+    private readonly double _learningRate;
+    private double _decay1Power = 1;
+    private double _decay2Power = 1;
 
     /// <summary>Starts at rest.</summary>
     /// <param name="length">Elements.</param>
@@ -30,9 +30,9 @@ internal sealed class Adam<T>
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(learningRate);
-        mean = new T[length];
-        square = new T[length];
-        this.learningRate = learningRate;
+        _mean = new T[length];
+        _square = new T[length];
+        _learningRate = learningRate;
     }
 
     /// <summary>Moves the parameters one step. Allocates nothing.</summary>
@@ -41,25 +41,25 @@ internal sealed class Adam<T>
     /// <param name="gradientScale">Makes the sums a mean.</param>
     public void Step(Span<T> parameters, ReadOnlySpan<T> gradientSums, T gradientScale)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(parameters.Length, mean.Length, nameof(parameters));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(gradientSums.Length, mean.Length, nameof(gradientSums));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(parameters.Length, _mean.Length, nameof(parameters));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(gradientSums.Length, _mean.Length, nameof(gradientSums));
 
         // Powers by multiplication: a library's pow may round otherwise on another machine.
-        decay1Power *= Decay1;
-        decay2Power *= Decay2;
-        double correction2 = Math.Sqrt(1 - decay2Power);
-        T rate = T.CreateTruncating(learningRate * correction2 / (1 - decay1Power));
+        _decay1Power *= Decay1;
+        _decay2Power *= Decay2;
+        double correction2 = Math.Sqrt(1 - _decay2Power);
+        T rate = T.CreateTruncating(_learningRate * correction2 / (1 - _decay1Power));
         T epsilon = T.CreateTruncating(Epsilon * correction2);
         T keep1 = T.CreateTruncating(Decay1);
         T take1 = T.CreateTruncating(1 - Decay1);
         T keep2 = T.CreateTruncating(Decay2);
         T take2 = T.CreateTruncating(1 - Decay2);
 
-        int vectorized = mean.Length - (mean.Length % Vector<T>.Count);
+        int vectorized = _mean.Length - (_mean.Length % Vector<T>.Count);
         Span<Vector<T>> p = MemoryMarshal.Cast<T, Vector<T>>(parameters[..vectorized]);
         ReadOnlySpan<Vector<T>> g = MemoryMarshal.Cast<T, Vector<T>>(gradientSums[..vectorized]);
-        Span<Vector<T>> m = MemoryMarshal.Cast<T, Vector<T>>(mean.AsSpan(0, vectorized));
-        Span<Vector<T>> v = MemoryMarshal.Cast<T, Vector<T>>(square.AsSpan(0, vectorized));
+        Span<Vector<T>> m = MemoryMarshal.Cast<T, Vector<T>>(_mean.AsSpan(0, vectorized));
+        Span<Vector<T>> v = MemoryMarshal.Cast<T, Vector<T>>(_square.AsSpan(0, vectorized));
         Vector<T> epsilons = new(epsilon);
         for (int i = 0; i < p.Length; i++)
         {
@@ -69,12 +69,12 @@ internal sealed class Adam<T>
             p[i] -= m[i] * rate / (Vector.SquareRoot(v[i]) + epsilons);
         }
 
-        for (int i = vectorized; i < mean.Length; i++)
+        for (int i = vectorized; i < _mean.Length; i++)
         {
             T gradient = gradientSums[i] * gradientScale;
-            mean[i] = (mean[i] * keep1) + (gradient * take1);
-            square[i] = (square[i] * keep2) + (gradient * gradient * take2);
-            parameters[i] -= mean[i] * rate / (T.Sqrt(square[i]) + epsilon);
+            _mean[i] = (_mean[i] * keep1) + (gradient * take1);
+            _square[i] = (_square[i] * keep2) + (gradient * gradient * take2);
+            parameters[i] -= _mean[i] * rate / (T.Sqrt(_square[i]) + epsilon);
         }
     }
 }

@@ -19,14 +19,14 @@ namespace MixedFleet.Model;
 internal sealed class ByteLanguageModel<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly IComputeDevice device;
-    private readonly HostWindow<T> parameters;
-    private readonly HostWindow<T> gradients;
-    private readonly HostWindow<T> inputs;
-    private readonly HostWindow<T> inputGradients;
-    private readonly HostWindow<T> hidden;
-    private readonly HostWindow<T> hiddenGradients;
-    private readonly HostWindow<T> logits;
+    private readonly IComputeDevice _device;
+    private readonly HostWindow<T> _parameters;
+    private readonly HostWindow<T> _gradients;
+    private readonly HostWindow<T> _inputs;
+    private readonly HostWindow<T> _inputGradients;
+    private readonly HostWindow<T> _hidden;
+    private readonly HostWindow<T> _hiddenGradients;
+    private readonly HostWindow<T> _logits;
 
     /// <summary>Reserves the model on a device and draws its first weights.</summary>
     /// <param name="device">Not disposed with the model.</param>
@@ -36,15 +36,15 @@ internal sealed class ByteLanguageModel<T> : IDisposable
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(shape);
-        this.device = device;
+        _device = device;
         Shape = shape;
-        parameters = new HostWindow<T>(device, shape.ParameterCount);
-        gradients = new HostWindow<T>(device, shape.ParameterCount);
-        inputs = new HostWindow<T>(device, shape.Samples * shape.InputWidth);
-        inputGradients = new HostWindow<T>(device, shape.Samples * shape.InputWidth);
-        hidden = new HostWindow<T>(device, shape.Samples * shape.HiddenWidth);
-        hiddenGradients = new HostWindow<T>(device, shape.Samples * shape.HiddenWidth);
-        logits = new HostWindow<T>(device, shape.Samples * ModelShape.Symbols);
+        _parameters = new HostWindow<T>(device, shape.ParameterCount);
+        _gradients = new HostWindow<T>(device, shape.ParameterCount);
+        _inputs = new HostWindow<T>(device, shape.Samples * shape.InputWidth);
+        _inputGradients = new HostWindow<T>(device, shape.Samples * shape.InputWidth);
+        _hidden = new HostWindow<T>(device, shape.Samples * shape.HiddenWidth);
+        _hiddenGradients = new HostWindow<T>(device, shape.Samples * shape.HiddenWidth);
+        _logits = new HostWindow<T>(device, shape.Samples * ModelShape.Symbols);
         DrawWeights(seed);
     }
 
@@ -52,17 +52,17 @@ internal sealed class ByteLanguageModel<T> : IDisposable
     public ModelShape Shape { get; }
 
     /// <summary>All parameters.</summary>
-    public DeviceBuffer<T> Parameters => parameters.Buffer;
+    public DeviceBuffer<T> Parameters => _parameters.Buffer;
 
     /// <summary>Sums of the gradients since <see cref="ClearGradients"/>, in the order of <see cref="Parameters"/>.</summary>
-    public DeviceBuffer<T> Gradients => gradients.Buffer;
+    public DeviceBuffer<T> Gradients => _gradients.Buffer;
 
     /// <summary>Sets all gradients to zero.</summary>
     public void ClearGradients()
     {
         // Not a scale by zero: that would keep a NaN for ever.
-        gradients.Overwrite(0, Shape.ParameterCount).Clear();
-        gradients.Commit(0, Shape.ParameterCount);
+        _gradients.Overwrite(0, Shape.ParameterCount).Clear();
+        _gradients.Commit(0, Shape.ParameterCount);
     }
 
     /// <summary>Sum of the cross-entropies of a micro-batch, in nats. Gradients stay as they are.</summary>
@@ -70,7 +70,7 @@ internal sealed class ByteLanguageModel<T> : IDisposable
     {
         ThrowUnlessFits(batch);
         Forward(batch);
-        Span<T> rows = logits.Read(0, batch.Samples * ModelShape.Symbols);
+        Span<T> rows = _logits.Read(0, batch.Samples * ModelShape.Symbols);
         return SoftmaxMinusTarget(rows, batch.Targets);
     }
 
@@ -81,8 +81,8 @@ internal sealed class ByteLanguageModel<T> : IDisposable
         ThrowUnlessFits(batch);
         Forward(batch);
         int length = batch.Samples * ModelShape.Symbols;
-        double lossSum = SoftmaxMinusTarget(logits.Read(0, length), batch.Targets);
-        logits.Commit(0, length);
+        double lossSum = SoftmaxMinusTarget(_logits.Read(0, length), batch.Targets);
+        _logits.Commit(0, length);
         Backward(batch);
         return lossSum;
     }
@@ -93,23 +93,23 @@ internal sealed class ByteLanguageModel<T> : IDisposable
     public void Apply(Adam<T> optimizer, T gradientScale)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
-        optimizer.Step(parameters.Read(0, Shape.ParameterCount), gradients.Read(0, Shape.ParameterCount), gradientScale);
-        parameters.Commit(0, Shape.ParameterCount);
+        optimizer.Step(_parameters.Read(0, Shape.ParameterCount), _gradients.Read(0, Shape.ParameterCount), gradientScale);
+        _parameters.Commit(0, Shape.ParameterCount);
     }
 
     /// <summary>A hash of the bits of all parameters: equal on two ranks exactly when their weights are, but for chance of 2⁻⁶⁴.</summary>
-    public ulong WeightBits() => CounterHash.OfBits<T>(parameters.Read(0, Shape.ParameterCount));
+    public ulong WeightBits() => CounterHash.OfBits<T>(_parameters.Read(0, Shape.ParameterCount));
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        parameters.Dispose();
-        gradients.Dispose();
-        inputs.Dispose();
-        inputGradients.Dispose();
-        hidden.Dispose();
-        hiddenGradients.Dispose();
-        logits.Dispose();
+        _parameters.Dispose();
+        _gradients.Dispose();
+        _inputs.Dispose();
+        _inputGradients.Dispose();
+        _hidden.Dispose();
+        _hiddenGradients.Dispose();
+        _logits.Dispose();
     }
 
     private static DeviceSlice<T> On(HostWindow<T> window, ParameterGroup group) => window.Buffer.Slice(group.Offset, group.Length);
@@ -137,56 +137,56 @@ internal sealed class ByteLanguageModel<T> : IDisposable
     {
         int width = Shape.EmbeddingWidth;
         int inputLength = batch.Samples * Shape.InputWidth;
-        ReadOnlySpan<T> embedding = parameters.Read(Shape.Embedding.Offset, Shape.Embedding.Length);
-        Span<T> input = inputs.Overwrite(0, inputLength);
+        ReadOnlySpan<T> embedding = _parameters.Read(Shape.Embedding.Offset, Shape.Embedding.Length);
+        Span<T> input = _inputs.Overwrite(0, inputLength);
         for (int i = 0; i < batch.Contexts.Length; i++)
         {
             embedding.Slice(batch.Contexts[i] * width, width).CopyTo(input[(i * width)..]);
         }
 
-        inputs.Commit(0, inputLength);
+        _inputs.Commit(0, inputLength);
 
         int hiddenLength = batch.Samples * Shape.HiddenWidth;
-        Affine(batch.Samples, inputs, Shape.HiddenWeights, Shape.HiddenBias, hidden);
-        Span<T> units = hidden.Read(0, hiddenLength);
+        Affine(batch.Samples, _inputs, Shape.HiddenWeights, Shape.HiddenBias, _hidden);
+        Span<T> units = _hidden.Read(0, hiddenLength);
         TensorPrimitives.Tanh<T>(units, units);
-        hidden.Commit(0, hiddenLength);
+        _hidden.Commit(0, hiddenLength);
 
-        Affine(batch.Samples, hidden, Shape.OutputWeights, Shape.OutputBias, logits);
+        Affine(batch.Samples, _hidden, Shape.OutputWeights, Shape.OutputBias, _logits);
     }
 
     private void Backward(MicroBatch batch)
     {
-        AccumulateAffine(batch.Samples, hidden, logits, Shape.OutputWeights, Shape.OutputBias, hiddenGradients);
+        AccumulateAffine(batch.Samples, _hidden, _logits, Shape.OutputWeights, Shape.OutputBias, _hiddenGradients);
 
         int hiddenLength = batch.Samples * Shape.HiddenWidth;
-        Span<T> units = hidden.Read(0, hiddenLength);
-        Span<T> unitGradients = hiddenGradients.Read(0, hiddenLength);
+        Span<T> units = _hidden.Read(0, hiddenLength);
+        Span<T> unitGradients = _hiddenGradients.Read(0, hiddenLength);
 
         // tanh′ = 1 − tanh²; the units are not needed any more and serve as room.
         TensorPrimitives.Multiply<T>(units, units, units);
         TensorPrimitives.Multiply<T>(units, unitGradients, units);
         TensorPrimitives.Subtract<T>(unitGradients, units, unitGradients);
-        hiddenGradients.Commit(0, hiddenLength);
+        _hiddenGradients.Commit(0, hiddenLength);
 
-        AccumulateAffine(batch.Samples, inputs, hiddenGradients, Shape.HiddenWeights, Shape.HiddenBias, inputGradients);
+        AccumulateAffine(batch.Samples, _inputs, _hiddenGradients, Shape.HiddenWeights, Shape.HiddenBias, _inputGradients);
 
         int width = Shape.EmbeddingWidth;
-        ReadOnlySpan<T> input = inputGradients.Read(0, batch.Samples * Shape.InputWidth);
-        Span<T> embedding = gradients.Read(Shape.Embedding.Offset, Shape.Embedding.Length);
+        ReadOnlySpan<T> input = _inputGradients.Read(0, batch.Samples * Shape.InputWidth);
+        Span<T> embedding = _gradients.Read(Shape.Embedding.Offset, Shape.Embedding.Length);
         for (int i = 0; i < batch.Contexts.Length; i++)
         {
             Span<T> row = embedding.Slice(batch.Contexts[i] * width, width);
             TensorPrimitives.Add(row, input.Slice(i * width, width), row);
         }
 
-        gradients.Commit(Shape.Embedding.Offset, Shape.Embedding.Length);
+        _gradients.Commit(Shape.Embedding.Offset, Shape.Embedding.Length);
     }
 
     // to ← from · weights + bias, a row per sample.
     private void Affine(int samples, HostWindow<T> from, ParameterGroup weights, ParameterGroup bias, HostWindow<T> to)
     {
-        ReadOnlySpan<T> biasRow = parameters.Read(bias.Offset, bias.Length);
+        ReadOnlySpan<T> biasRow = _parameters.Read(bias.Offset, bias.Length);
         Span<T> rows = to.Overwrite(0, samples * bias.Length);
         for (int sample = 0; sample < samples; sample++)
         {
@@ -194,9 +194,9 @@ internal sealed class ByteLanguageModel<T> : IDisposable
         }
 
         to.Commit(0, samples * bias.Length);
-        device.Gemm(
+        _device.Gemm(
             MatrixOperation.None, MatrixOperation.None, samples, weights.Columns, weights.Rows,
-            T.One, from.Buffer.Slice(0, samples * weights.Rows), On(parameters, weights), T.One, to.Buffer.Slice(0, samples * weights.Columns));
+            T.One, from.Buffer.Slice(0, samples * weights.Rows), On(_parameters, weights), T.One, to.Buffer.Slice(0, samples * weights.Columns));
     }
 
     // Adds the gradients of weights and bias, and computes those of what came in: fromGradients ← toGradients · weightsᵀ.
@@ -204,32 +204,32 @@ internal sealed class ByteLanguageModel<T> : IDisposable
         int samples, HostWindow<T> from, HostWindow<T> toGradients, ParameterGroup weights, ParameterGroup bias, HostWindow<T> fromGradients)
     {
         DeviceSlice<T> outgoing = toGradients.Buffer.Slice(0, samples * weights.Columns);
-        device.Gemm(
+        _device.Gemm(
             MatrixOperation.Transpose, MatrixOperation.None, weights.Rows, weights.Columns, samples,
-            T.One, from.Buffer.Slice(0, samples * weights.Rows), outgoing, T.One, On(gradients, weights));
-        device.Gemm(
+            T.One, from.Buffer.Slice(0, samples * weights.Rows), outgoing, T.One, On(_gradients, weights));
+        _device.Gemm(
             MatrixOperation.None, MatrixOperation.Transpose, samples, weights.Rows, weights.Columns,
-            T.One, outgoing, On(parameters, weights), T.Zero, fromGradients.Buffer.Slice(0, samples * weights.Rows));
+            T.One, outgoing, On(_parameters, weights), T.Zero, fromGradients.Buffer.Slice(0, samples * weights.Rows));
 
         ReadOnlySpan<T> rows = toGradients.Read(0, samples * bias.Length);
-        Span<T> biasGradients = gradients.Read(bias.Offset, bias.Length);
+        Span<T> biasGradients = _gradients.Read(bias.Offset, bias.Length);
         for (int sample = 0; sample < samples; sample++)
         {
             TensorPrimitives.Add(biasGradients, rows.Slice(sample * bias.Length, bias.Length), biasGradients);
         }
 
-        gradients.Commit(bias.Offset, bias.Length);
+        _gradients.Commit(bias.Offset, bias.Length);
     }
 
     // Uniform with variance 1 / fan-in, so that units start neither saturated nor asleep; biases start at zero.
     private void DrawWeights(ulong seed)
     {
-        Span<T> values = parameters.Overwrite(0, Shape.ParameterCount);
+        Span<T> values = _parameters.Overwrite(0, Shape.ParameterCount);
         values.Clear();
         Draw(values, Shape.Embedding, 1.0);
         Draw(values, Shape.HiddenWeights, Math.Sqrt(3.0 / Shape.InputWidth));
         Draw(values, Shape.OutputWeights, Math.Sqrt(3.0 / Shape.HiddenWidth));
-        parameters.Commit(0, Shape.ParameterCount);
+        _parameters.Commit(0, Shape.ParameterCount);
 
         void Draw(Span<T> all, ParameterGroup group, double bound)
         {

@@ -9,9 +9,9 @@ namespace MixedFleet.Model;
 internal sealed class GradientAccumulator<T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly MicroBatchSampler sampler;
-    private readonly MicroBatch batch;
-    private long step;
+    private readonly MicroBatchSampler _sampler;
+    private readonly MicroBatch _batch;
+    private long _step;
 
     /// <summary>Accumulates into a model's gradients.</summary>
     /// <param name="model">Its largest micro-batch is the one drawn.</param>
@@ -21,8 +21,8 @@ internal sealed class GradientAccumulator<T>
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(sampler);
         Model = model;
-        this.sampler = sampler;
-        batch = new MicroBatch(model.Shape.Samples, model.Shape.ContextBytes);
+        _sampler = sampler;
+        _batch = new MicroBatch(model.Shape.Samples, model.Shape.ContextBytes);
     }
 
     /// <summary>Whose gradients are accumulated.</summary>
@@ -39,7 +39,7 @@ internal sealed class GradientAccumulator<T>
     public void Begin(long stepNumber)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(stepNumber);
-        step = stepNumber;
+        _step = stepNumber;
         LossSum = 0;
         Weight = 0;
         Model.ClearGradients();
@@ -49,8 +49,8 @@ internal sealed class GradientAccumulator<T>
     /// <param name="k">Its number within the global batch, 0-based.</param>
     public void Add(int k)
     {
-        sampler.Fill(step, k, batch);
-        LossSum += Model.AccumulateGradients(batch);
-        Weight += batch.Samples;
+        _sampler.Fill(_step, k, _batch);
+        LossSum += Model.AccumulateGradients(_batch);
+        Weight += _batch.Samples;
     }
 }

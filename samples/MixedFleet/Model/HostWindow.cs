@@ -9,13 +9,13 @@ namespace MixedFleet.Model;
 internal sealed class HostWindow<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    private readonly T[]? scratch;
+    private readonly T[]? _scratch;
 
     /// <summary>Reserves a vector on a device and, where needed, its counterpart on the host.</summary>
     public HostWindow(IComputeDevice device, int length)
     {
         Buffer = device.Allocate<T>(length);
-        scratch = Buffer.IsHostVisible ? null : new T[length];
+        _scratch = Buffer.IsHostVisible ? null : new T[length];
     }
 
     /// <summary>The vector on the device.</summary>
@@ -24,26 +24,26 @@ internal sealed class HostWindow<T> : IDisposable
     /// <summary>The elements as they are now.</summary>
     public Span<T> Read(int offset, int length)
     {
-        if (scratch is null)
+        if (_scratch is null)
         {
             return Buffer.HostSpan.Slice(offset, length);
         }
 
-        Span<T> window = scratch.AsSpan(offset, length);
+        Span<T> window = _scratch.AsSpan(offset, length);
         Buffer.Download(window, offset);
         return window;
     }
 
     /// <summary>Room for elements that the caller writes in full; what it holds before is not defined.</summary>
     public Span<T> Overwrite(int offset, int length) =>
-        scratch is null ? Buffer.HostSpan.Slice(offset, length) : scratch.AsSpan(offset, length);
+        _scratch is null ? Buffer.HostSpan.Slice(offset, length) : _scratch.AsSpan(offset, length);
 
     /// <summary>Hands what was written through <see cref="Read"/> or <see cref="Overwrite"/> to the device.</summary>
     public void Commit(int offset, int length)
     {
-        if (scratch is not null)
+        if (_scratch is not null)
         {
-            Buffer.Upload(scratch.AsSpan(offset, length), offset);
+            Buffer.Upload(_scratch.AsSpan(offset, length), offset);
         }
     }
 

@@ -9,12 +9,12 @@ namespace MixedFleet.Pacing;
 /// </remarks>
 internal sealed class PaceEmulator
 {
-    private readonly double? paceNs;
-    private double factor = 1;
-    private long stepStartNs;
-    private long microBatchStartNs;
-    private double realNs;
-    private int completed;
+    private readonly double? _paceNs;
+    private double _factor = 1;
+    private long _stepStartNs;
+    private long _microBatchStartNs;
+    private double _realNs;
+    private int _completed;
 
     /// <summary>Describes a rank.</summary>
     /// <param name="paceSeconds">Seconds per micro-batch, stretched already, above 0 and finite; null for true compute.</param>
@@ -25,7 +25,7 @@ internal sealed class PaceEmulator
             ThrowUnlessPositive(pace, nameof(paceSeconds));
         }
 
-        paceNs = paceSeconds * 1e9;
+        _paceNs = paceSeconds * 1e9;
     }
 
     /// <summary>Begins a step.</summary>
@@ -34,16 +34,16 @@ internal sealed class PaceEmulator
     public void BeginStep(long computeStartNs, double slowdownFactor)
     {
         ThrowUnlessPositive(slowdownFactor, nameof(slowdownFactor));
-        if (paceNs is null)
+        if (_paceNs is null)
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(slowdownFactor, 1, nameof(slowdownFactor));
         }
 
-        factor = slowdownFactor;
-        stepStartNs = computeStartNs;
-        microBatchStartNs = computeStartNs;
-        realNs = 0;
-        completed = 0;
+        _factor = slowdownFactor;
+        _stepStartNs = computeStartNs;
+        _microBatchStartNs = computeStartNs;
+        _realNs = 0;
+        _completed = 0;
     }
 
     /// <summary>Ends a micro-batch: waits until its time is over. Allocates nothing.</summary>
@@ -61,13 +61,13 @@ internal sealed class PaceEmulator
     /// <returns>The time before which it may not end; passed already where there is nothing to wait for.</returns>
     internal long DeadlineOfMicroBatch(long workEndNs)
     {
-        completed++;
-        realNs += workEndNs - microBatchStartNs;
-        return stepStartNs + (long)((paceNs is { } pace ? completed * pace : realNs) * factor);
+        _completed++;
+        _realNs += workEndNs - _microBatchStartNs;
+        return _stepStartNs + (long)((_paceNs is { } pace ? _completed * pace : _realNs) * _factor);
     }
 
     /// <summary>The next micro-batch's real work begins.</summary>
-    internal void BeginMicroBatch(long nowNs) => microBatchStartNs = nowNs;
+    internal void BeginMicroBatch(long nowNs) => _microBatchStartNs = nowNs;
 
     private static void ThrowUnlessPositive(double value, string name)
     {
