@@ -52,7 +52,8 @@ internal static class BoundedFile
         {
             error = $"{path}: no such file";
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             error = $"{path}: can't be read: {exception.Message}";
         }

@@ -78,8 +78,8 @@ internal static class FleetFile
         catch (JsonException exception)
         {
             // The reader counts from 0, editors from 1.
-            return Checked<FleetDefinition>.Bad(
-                $"{source}: line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}: {WithoutPosition(exception.Message)}");
+            string where = $"line {exception.LineNumber + 1}, position {exception.BytePositionInLine + 1}";
+            return Checked<FleetDefinition>.Bad($"{source}: {where}: {WithoutPosition(exception.Message)}");
         }
         catch (InvalidOperationException)
         {
@@ -147,9 +147,24 @@ internal static class FleetFile
                 }
 
                 Dictionary<string, JsonElement> fields = Fields(record, where, "class", "pace", "count");
-                string? deviceClass = Required(fields, where, "class", out JsonElement classElement) ? Text(classElement, $"{where}.class") : null;
-                double? pace = Required(fields, where, "pace", out JsonElement paceElement) ? PaceSeconds(paceElement, $"{where}.pace") : null;
-                int count = fields.TryGetValue("count", out JsonElement countElement) ? Count(countElement, $"{where}.count") : 1;
+                string? deviceClass = null;
+                double? pace = null;
+                int count = 1;
+                if (Required(fields, where, "class", "is missing", out JsonElement element))
+                {
+                    deviceClass = Text(element, $"{where}.class");
+                }
+
+                if (Required(fields, where, "pace", "is missing: give milliseconds per micro-batch, or null for true compute", out element))
+                {
+                    pace = PaceSeconds(element, $"{where}.pace");
+                }
+
+                if (fields.TryGetValue("count", out element))
+                {
+                    count = Count(element, $"{where}.count");
+                }
+
                 total += count;
                 if (deviceClass is not null && total <= FleetDefinition.RanksMax)
                 {
@@ -167,14 +182,14 @@ internal static class FleetFile
             }
         }
 
-        private bool Required(Dictionary<string, JsonElement> fields, string where, string key, out JsonElement element)
+        private bool Required(Dictionary<string, JsonElement> fields, string where, string key, string fault, out JsonElement element)
         {
             if (fields.TryGetValue(key, out element))
             {
                 return true;
             }
 
-            Fault($"{where}.{key}", key == "pace" ? "is missing: give milliseconds per micro-batch, or null for true compute" : "is missing");
+            Fault($"{where}.{key}", fault);
             return false;
         }
 
@@ -203,12 +218,13 @@ internal static class FleetFile
 
         private int Count(JsonElement element, string where)
         {
-            if (element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int count) && count is >= 1 and <= FleetDefinition.RanksMax)
+            bool isNumber = element.ValueKind == JsonValueKind.Number;
+            if (isNumber && element.TryGetInt32(out int count) && count is >= 1 and <= FleetDefinition.RanksMax)
             {
                 return count;
             }
 
-            string found = element.ValueKind == JsonValueKind.Number ? element.GetRawText() : Kind(element);
+            string found = isNumber ? element.GetRawText() : Kind(element);
             Fault(where, $"must be a whole number from 1 to {FleetDefinition.RanksMax}, not {found}");
             return 1;
         }
@@ -236,7 +252,9 @@ internal static class FleetFile
             Dictionary<string, JsonElement> fields = [];
             foreach (JsonProperty property in record.EnumerateObject())
             {
-                string path = where.Length == 0 ? property.Name : $"{where}.{property.Name}";
+                // A message goes to a terminal: a key may not steer it.
+                string key = string.Concat(property.Name.Select(letter => char.IsControl(letter) ? '\uFFFD' : letter));
+                string path = where.Length == 0 ? key : $"{where}.{key}";
                 if (!known.Contains(property.Name))
                 {
                     Fault(path, $"is not known here; known are {string.Join(", ", known)}");

@@ -5,8 +5,8 @@ namespace MixedFleet.Fleet;
 
 /// <summary>Which ranks are slowed, by how much and when: the arguments <c>--slow RANK:FACTOR@FROM-TO</c>.</summary>
 /// <remarks>
-/// A window covers the steps FROM ≤ s &lt; TO; without <c>@FROM-TO</c> it covers the whole run. A factor of 2 doubles the time of a micro-batch, 0.5
-/// halves it. Factors of windows that overlap on a rank are multiplied.
+/// A window covers the steps FROM ≤ s &lt; TO; without <c>@FROM-TO</c> it covers the whole run. A factor of 2 doubles the time of a
+/// micro-batch, 0.5 halves it. Factors of windows that overlap on a rank are multiplied.
 /// </remarks>
 internal sealed class SlowdownSchedule
 {
@@ -91,7 +91,8 @@ internal sealed class SlowdownSchedule
         }
 
         const NumberStyles styles = NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent | NumberStyles.AllowLeadingSign;
-        if (!double.TryParse(factorText, styles, CultureInfo.InvariantCulture, out double factor) || factor is not (>= FactorMin and <= FactorMax))
+        if (!double.TryParse(factorText, styles, CultureInfo.InvariantCulture, out double factor)
+            || factor is not (>= FactorMin and <= FactorMax))
         {
             Fault(string.Create(CultureInfo.InvariantCulture, $"FACTOR '{factorText}' must be a number from {FactorMin} to {FactorMax}"));
         }
@@ -148,7 +149,8 @@ internal sealed class SlowdownSchedule
                 {
                     errors.Add(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"--slow: the windows of rank {rank} together make a factor of {factor:G4} at step {step}; {FactorMin} to {FactorMax} is allowed"));
+                        $"--slow: the windows of rank {rank} together make a factor of {factor:G4} at step {step}; "
+                        + $"{FactorMin} to {FactorMax} is allowed"));
                     break;
                 }
             }

@@ -6,8 +6,8 @@ namespace MixedFleet.Model;
 /// <summary>The optimiser Adam over one flat vector.</summary>
 /// <remarks>
 /// Kingma, Ba: "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1, with the bias correction folded into the rate (end
-/// of section 2). Only additions, multiplications, divisions and square roots are used, in a fixed order: the same input gives the same bits on
-/// every rank whose vectors are of the same width.
+/// of section 2). Only additions, multiplications, divisions and square roots are used, in a fixed order, each rounded as IEEE 754
+/// has it: the same input gives the same bits on every rank.
 /// </remarks>
 /// <typeparam name="T"><see cref="float"/> or <see cref="double"/>.</typeparam>
 internal sealed class Adam<T>

@@ -10,10 +10,10 @@ namespace MixedFleet.Model;
 /// values of the next byte.
 /// </summary>
 /// <remarks>
-/// Architecture: Bengio et al., "A Neural Probabilistic Language Model", JMLR 3 (2003), section 2, without the direct connections. Matrix products run on the
-/// device, the rest on the host. Losses and gradients are *sums* over samples: the caller divides by the weight of the whole global
-/// batch, so that they are exact however unevenly it was dealt. All parameters lie in one vector and all gradients in another, so
-/// that one all-reduce moves them. Not safe for several threads at once.
+/// Architecture: Bengio et al., "A Neural Probabilistic Language Model", JMLR 3 (2003), section 2, without the direct connections. Matrix
+/// products run on the device, the rest on the host. Losses and gradients are *sums* over samples: the caller divides by the weight of the
+/// whole global batch, so that they are exact however unevenly it was dealt. All parameters lie in one vector and all gradients in
+/// another, so that one all-reduce moves them. Not safe for several threads at once.
 /// </remarks>
 /// <typeparam name="T"><see cref="float"/> or <see cref="double"/>.</typeparam>
 internal sealed class ByteLanguageModel<T> : IDisposable
@@ -196,12 +196,14 @@ internal sealed class ByteLanguageModel<T> : IDisposable
         to.Commit(0, samples * bias.Length);
         _device.Gemm(
             MatrixOperation.None, MatrixOperation.None, samples, weights.Columns, weights.Rows,
-            T.One, from.Buffer.Slice(0, samples * weights.Rows), On(_parameters, weights), T.One, to.Buffer.Slice(0, samples * weights.Columns));
+            T.One, from.Buffer.Slice(0, samples * weights.Rows), On(_parameters, weights),
+            T.One, to.Buffer.Slice(0, samples * weights.Columns));
     }
 
     // Adds the gradients of weights and bias, and computes those of what came in: fromGradients ← toGradients · weightsᵀ.
     private void AccumulateAffine(
-        int samples, HostWindow<T> from, HostWindow<T> toGradients, ParameterGroup weights, ParameterGroup bias, HostWindow<T> fromGradients)
+        int samples, HostWindow<T> from, HostWindow<T> toGradients, ParameterGroup weights, ParameterGroup bias,
+        HostWindow<T> fromGradients)
     {
         DeviceSlice<T> outgoing = toGradients.Buffer.Slice(0, samples * weights.Columns);
         _device.Gemm(

@@ -4,7 +4,7 @@ using StragglerGuard.Collectives.Devices;
 namespace MixedFleet.Model;
 
 /// <summary>Lets the host work on a vector of a device, wherever that device keeps it.</summary>
-/// <remarks>Where host and device share the memory, opening and closing cost nothing; elsewhere they copy through a buffer of the host.</remarks>
+/// <remarks>Where host and device share the memory, reading and committing cost nothing; elsewhere they copy.</remarks>
 /// <typeparam name="T"><see cref="float"/> or <see cref="double"/>.</typeparam>
 internal sealed class HostWindow<T> : IDisposable
     where T : unmanaged, IFloatingPointIeee754<T>

@@ -1,7 +1,7 @@
 namespace MixedFleet.Model;
 
 /// <summary>Which micro-batches of the global batch a rank computes, given how many each rank was dealt.</summary>
-/// <remarks>Rank 0 takes the first ones, rank 1 those that follow, and so on: every k is computed once, however unevenly they are dealt.</remarks>
+/// <remarks>Rank 0 takes the first ones, rank 1 those that follow, and so on: every k is computed once, however uneven the deal.</remarks>
 internal static class MicroBatchDeal
 {
     /// <summary>The even deal: counts differ by one at most, the larger ones first.</summary>

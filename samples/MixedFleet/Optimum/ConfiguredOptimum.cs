@@ -2,11 +2,11 @@ using MixedFleet.Fleet;
 
 namespace MixedFleet.Optimum;
 
-/// <summary>The best that any deal of whole micro-batches could reach with the configured paces: what the guard is measured against.</summary>
+/// <summary>The best that a deal of whole micro-batches could reach with the configured paces: what the guard is held against.</summary>
 /// <remarks>
 /// Deliberately not the planner of the product: units are handed out one by one, each to the rank that would finish it first. For units of
-/// equal size that is optimal: a deal with a smaller maximum would have to give fewer units to the last finisher, and hence more than here to
-/// another rank, which would by the rule have finished no earlier.
+/// equal size that is optimal: a deal with a smaller maximum would have to give fewer units to the last finisher, and hence more than
+/// here to another rank, whose next unit would by the rule have finished no earlier.
 /// </remarks>
 internal static class ConfiguredOptimum
 {
@@ -46,7 +46,7 @@ internal static class ConfiguredOptimum
     /// <summary>Samples per second of a run that deals every step in the best way for the paces of that step.</summary>
     /// <param name="fromStep">First step, 0 or more.</param>
     /// <param name="toStep">One beyond the last step, above <paramref name="fromStep"/>.</param>
-    /// <param name="secondsPerMicroBatch">Per rank, before slowdowns: the stretched pace, or what was measured where a rank has none.</param>
+    /// <param name="secondsPerMicroBatch">Per rank, before slowdowns: the stretched pace, or what was measured where there is none.</param>
     /// <param name="schedule">Slowdowns of the run.</param>
     /// <param name="fixedCostSeconds">What a step takes besides computing micro-batches, measured, 0 or more.</param>
     /// <param name="microBatches">Of the global batch, 1 or more.</param>

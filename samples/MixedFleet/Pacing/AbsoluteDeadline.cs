@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace MixedFleet.Pacing;
 
-/// <summary>Waits until a point in time, to some hundredths of a millisecond and without burning a core.</summary>
+/// <summary>Waits until a point in time, to about a tenth of a millisecond and without burning a core.</summary>
 /// <remarks>
 /// On Linux the kernel sleeps to the absolute time (<c>clock_nanosleep</c>, <c>TIMER_ABSTIME</c>), so what passes between computing a
-/// deadline and waiting for it is not added. <c>Thread.Sleep</c> truncates to milliseconds: elsewhere it takes the bulk and a yielding loop the rest.
+/// deadline and waiting for it is not added. <c>Thread.Sleep</c> truncates to milliseconds: elsewhere it takes the bulk and a
+/// yielding loop the rest.
 /// </remarks>
 internal static partial class AbsoluteDeadline
 {
@@ -15,6 +16,9 @@ internal static partial class AbsoluteDeadline
 
     // A cancelled wait ends within one slice.
     private const long SliceNs = 20 * NsPerMillisecond;
+
+    // Waking a thread takes longer than this on most machines; where it doesn't, so much is spun away.
+    private const long WakeUpNs = 50_000;
 
     // Thread.Sleep may oversleep by a timer tick; the loop takes over before.
     private const long CoarseMarginNs = 2 * NsPerMillisecond;
@@ -53,7 +57,7 @@ internal static partial class AbsoluteDeadline
             long untilNs = cancellation.CanBeCanceled ? Math.Min(deadlineTimestampNs, nowNs + SliceNs) : deadlineTimestampNs;
             if (KernelSleeps)
             {
-                SleepInKernel(untilNs);
+                SleepInKernel(untilNs, nowNs);
             }
             else
             {
@@ -64,7 +68,7 @@ internal static partial class AbsoluteDeadline
         return false;
     }
 
-    /// <summary>The way of machines without <c>clock_nanosleep</c>: gets closer to the deadline with every call, and never past it by intent.</summary>
+    /// <summary>The way of machines without <c>clock_nanosleep</c>: each call gets closer to the deadline, none aims past it.</summary>
     internal static void SleepInRuntime(long untilNs, long nowNs)
     {
         long bulkMs = Math.Min((untilNs - nowNs - CoarseMarginNs) / NsPerMillisecond, int.MaxValue);
@@ -78,8 +82,15 @@ internal static partial class AbsoluteDeadline
         }
     }
 
-    private static void SleepInKernel(long untilNs)
+    private static void SleepInKernel(long untilNs, long nowNs)
     {
+        long wakeNs = untilNs - WakeUpNs;
+        if (wakeNs <= nowNs)
+        {
+            Thread.SpinWait(1);
+            return;
+        }
+
         if (!isSlackCut)
         {
             // The kernel may wake a thread 50 µs late to save power; a refusal only costs these.
@@ -87,7 +98,7 @@ internal static partial class AbsoluteDeadline
             _ = SetThreadOption(PrSetTimerSlack, 1, 0, 0, 0);
         }
 
-        TimeSpecification until = new() { Seconds = (nint)(untilNs / NsPerSecond), Nanoseconds = (nint)(untilNs % NsPerSecond) };
+        TimeSpecification until = new() { Seconds = (nint)(wakeNs / NsPerSecond), Nanoseconds = (nint)(wakeNs % NsPerSecond) };
         int error;
         do
         {
@@ -97,7 +108,7 @@ internal static partial class AbsoluteDeadline
 
         if (error != 0)
         {
-            throw new InvalidOperationException($"clock_nanosleep refused the deadline {untilNs} ns with error {error}.");
+            throw new InvalidOperationException($"clock_nanosleep refused the time {wakeNs} ns with error {error}.");
         }
     }
 

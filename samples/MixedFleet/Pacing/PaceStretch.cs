@@ -6,10 +6,11 @@ namespace MixedFleet.Pacing;
 /// <remarks>
 /// An emulated rank really computes and then waits for its pace. If the real work left no slack, ranks would wait for cores, not for
 /// their pace, and the emulation would show this machine instead of the fleet. So the real work may take <see cref="CoreShareMax"/> of
-/// the cores, and as much of one core for a single rank, which is one thread; else all paces are stretched by one factor, which keeps their ratios.
+/// the cores, and as much of one core for a single rank, which is one thread; else all paces are stretched by one factor, which keeps
+/// their ratios.
 /// </remarks>
 /// <param name="Factor">1 or more; 1 where nothing is stretched.</param>
-/// <param name="CoreShare">Share of the cores that the real work would take unstretched, at the fastest paces of the schedule; 0 or more.</param>
+/// <param name="CoreShare">Share of the cores that the real work would take unstretched, at the fastest paces; 0 or more.</param>
 internal readonly record struct PaceStretch(double Factor, double CoreShare)
 {
     /// <summary>Share of the cores that real work may take.</summary>

@@ -41,7 +41,8 @@ public sealed class TextCorpusTests : IDisposable
     [Fact]
     public void FromFile_ThatIsTooShort_SaysHowMuchIsNeeded()
     {
-        ErrorOf(Write("short.txt", new byte[271])).Should().EndWith("is too short: 271 bytes, and 16 bytes of context ask for 272 at least");
+        ErrorOf(Write("short.txt", new byte[271]))
+            .Should().EndWith("short.txt: is too short: 271 bytes, and 16 bytes of context ask for 272 at least");
         TextCorpus.FromFile(Write("long-enough.txt", new byte[272]), 16).IsValid.Should().BeTrue();
     }
 

@@ -55,7 +55,10 @@ public sealed class SlowdownScheduleTests
     public void Parse_OfManyMistakes_ReportsAllAtOnce()
     {
         Checked<SlowdownSchedule> result = SlowdownSchedule.Parse(
-            ["1", "3:2", "-1:x@1-2", "1:0", "1:2@300-150", "1:2@5", "1:2@a-b", "2:0.5@1-9", "1:2@5-5", "1:NaN", "1:1e9", "", "0:2@1-2@3", "1:2@-5"],
+            [
+                "1", "3:2", "-1:x@1-2", "1:0", "1:2@300-150", "1:2@5", "1:2@a-b", "2:0.5@1-9", "1:2@5-5", "1:NaN", "1:1e9", "",
+                "0:2@1-2@3", "1:2@-5",
+            ],
             Fleet);
 
         result.IsValid.Should().BeFalse();

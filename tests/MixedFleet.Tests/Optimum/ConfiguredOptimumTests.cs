@@ -31,7 +31,8 @@ public sealed class ConfiguredOptimumTests
     [Fact]
     public void SamplesPerSecond_WithoutSlowdowns_IsSamplesOverStepTime()
     {
-        double rate = ConfiguredOptimum.SamplesPerSecond(10, 60, [0.02, 0.01], SlowdownSchedule.None, 0.005, microBatches: 3, samplesPerMicroBatch: 16);
+        double rate = ConfiguredOptimum.SamplesPerSecond(
+            10, 60, [0.02, 0.01], SlowdownSchedule.None, fixedCostSeconds: 0.005, microBatches: 3, samplesPerMicroBatch: 16);
         rate.Should().BeApproximately(3 * 16 / 0.025, 1e-9);
     }
 
