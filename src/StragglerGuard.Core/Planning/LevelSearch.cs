@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace StragglerGuard.Core.Planning;
 
 /// <summary>
@@ -11,12 +13,15 @@ namespace StragglerGuard.Core.Planning;
 /// </remarks>
 internal static class LevelSearch
 {
+    // A job plans seldom: the loops over all receivers are compiled for speed at once, not after they have run long enough.
+
     /// <summary>Newton on a piecewise linear function settles in a handful of passes; this only bounds the worst case.</summary>
     private const int ContinuousPassesMax = 128;
 
     /// <summary>
     /// The least T at which Σ clamp((T − a_i)/t_i, low_i, high_i) reaches the total, to rounding. Needs Σlow ≤ total ≤ Σhigh.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static double ContinuousLevel(
         ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> low, ReadOnlySpan<int> high, long total)
     {
@@ -152,6 +157,7 @@ internal static class LevelSearch
     }
 
     /// <summary>The most units in [low, high] that receiver (a, t) finishes by <paramref name="level"/>; low where none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int CountAt(double level, double a, double t, int low, int high)
     {
         var quotient = (level - a) / t;
@@ -206,6 +212,7 @@ internal static class LevelSearch
     }
 
     /// <summary>The count at a level, the highest cost that it reaches above low, and the cost of the next unit beyond it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (long Sum, double Reached, double Next) Probe(
         ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> low, ReadOnlySpan<int> high, double level)
     {

@@ -18,7 +18,21 @@ public sealed class PlanDeliveryProperties
             from seed in Gen.Choose(0, int.MaxValue)
             select new Job(ranks, plans, seed));
 
-        Prop.ForAll(cases, job => Run(job)).Check(Config.QuickThrowOnFailure.WithMaxTest(10_000).WithReplay(7205, 1));
+        var switches = 0;
+        var resolutions = 0;
+        var untouched = 0;
+        Prop.ForAll(cases, job =>
+        {
+            var (votedIn, resolved) = Run(job);
+            switches += votedIn;
+            resolutions += resolved;
+            untouched += votedIn + resolved == 0 ? 1 : 0;
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(10_000).WithReplay(7205, 1));
+
+        // The cases are worth something only while they meet every way a plan can fare.
+        switches.Should().BeGreaterThan(1000);
+        resolutions.Should().BeGreaterThan(1000);
+        untouched.Should().BeGreaterThan(100);
     }
 
     [Fact]
@@ -39,8 +53,9 @@ public sealed class PlanDeliveryProperties
         voters.Should().OnlyContain(v => v.InForce.Equals(plan));
     }
 
-    private static void Run(Job job)
+    private static (int VotedIn, int Resolved) Run(Job job)
     {
+        var (votedIn, resolved) = (0, 0);
         var random = new Random(job.Seed);
         var initial = new MicroBatchDeal(new PlanEpoch(random.Next(1000)), EvenDeal.Of(40, job.Ranks));
         var voters = Enumerable.Range(0, job.Ranks).Select(_ => new PlanVoter(initial)).ToArray();
@@ -79,7 +94,9 @@ public sealed class PlanDeliveryProperties
             // Mail arrives before the vote or while it is outstanding.
             var early = mail.Where(m => m.Step == step && random.Next(2) == 0).ToList();
             Deliver(early);
-            TakeStep(voters, () => Deliver(mail.Where(m => m.Step == step).Except(early)));
+            var kind = TakeStep(voters, () => Deliver(mail.Where(m => m.Step == step).Except(early)));
+            votedIn += kind == VoteKind.Switch ? 1 : 0;
+            resolved += kind == VoteKind.ResolveInBand ? 1 : 0;
 
             var inForce = voters[0].InForce;
             Require(voters.All(v => ReferenceEquals(v.InForce, inForce) || v.InForce.Equals(inForce)), "all ranks have one plan in force");
@@ -119,10 +136,12 @@ public sealed class PlanDeliveryProperties
                 }
             }
         }
+
+        return (votedIn, resolved);
     }
 
     /// <summary>One step as a runner takes it: vote, reduction, outcome, and the broadcast where the outcome asks for it.</summary>
-    private static void TakeStep(PlanVoter[] voters, Action? whileOutstanding = null)
+    private static VoteKind TakeStep(PlanVoter[] voters, Action? whileOutstanding = null)
     {
         Span<double> sums = stackalloc double[Ballot.Length];
         Span<double> ballot = stackalloc double[Ballot.Length];
@@ -158,6 +177,8 @@ public sealed class PlanDeliveryProperties
                 voter.AdoptInBand(deal!);
             }
         }
+
+        return kinds[0];
     }
 
     private sealed record Job(int Ranks, int Plans, int Seed);
