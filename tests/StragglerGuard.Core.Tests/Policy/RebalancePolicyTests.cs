@@ -18,7 +18,7 @@ public sealed class RebalancePolicyTests
     {
         foreach (var noise in new[] { 0.005, 0.02, 0.05 })
         {
-            for (var seed = 0; seed < 20; seed++)
+            for (var seed = 0; seed < 10; seed++)
             {
                 var job = new SimulatedJob(ranks, total, noise, seed);
 
