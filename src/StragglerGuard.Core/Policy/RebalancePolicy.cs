@@ -51,7 +51,9 @@ public sealed class RebalancePolicy
     /// <param name="input">n ranks, n = those of the deal in force.</param>
     /// <returns>Hold or propose, with the reason.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="input"/> is null.</exception>
-    /// <exception cref="ArgumentException">A list of the input has another length, or the common step time is not a finite number of 0 or more.</exception>
+    /// <exception cref="ArgumentException">
+    /// A list of the input has another length, or the common step time is not a finite number of 0 or more.
+    /// </exception>
     public PolicyDecision Decide(PolicyInput input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -104,7 +106,8 @@ public sealed class RebalancePolicy
         var n = input.InForce.Ranks;
         if (input.FlaggedRanks.Length > _options.BrakeShare * n)
         {
-            return Hold(HoldCause.Brake, $"{input.FlaggedRanks.Length} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
+            var flagged = input.FlaggedRanks.Length;
+            return Hold(HoldCause.Brake, $"{flagged} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
         }
 
         var unknown = 0;
@@ -143,11 +146,12 @@ public sealed class RebalancePolicy
         var gain = 1 - (predicted / current);
         var switchGain = _options.SwitchCostSeconds / _options.HorizonSteps / current;
         var threshold = Math.Max(_options.MinGain, switchGain);
+        var needed = Say($"a new deal needs more than {threshold:P1}");
         if (gain <= threshold)
         {
             return Hold(
                 HoldCause.LittleGain,
-                $"the best deal takes {predicted:G4} s a step against {current:G4} s, a gain of {gain:P1}; a new deal needs more than {threshold:P1}");
+                $"the best deal takes {predicted:G4} s a step against {current:G4} s, a gain of {gain:P1}; {needed}");
         }
 
         MeasureNoise(t.Length, frames);
@@ -156,7 +160,7 @@ public sealed class RebalancePolicy
         {
             return Hold(
                 HoldCause.UncertainGain,
-                $"a gain of {gain:P1} is uncertain: at {_options.GainSigmas} standard errors over {frames} frames it is {doubted:P1}; a new deal needs more than {threshold:P1}");
+                $"of a gain of {gain:P1}, {_options.GainSigmas} standard errors over {frames} frames leave {doubted:P1}; {needed}");
         }
 
         var replayed = ReplayedGain(a, before, after, frames, common);
@@ -164,11 +168,11 @@ public sealed class RebalancePolicy
         {
             return Hold(
                 HoldCause.UncertainGain,
-                $"a predicted gain of {gain:P1} comes to {replayed:P1} (median) replayed over the last {frames} frames; a new deal needs more than {threshold:P1}");
+                $"a gain of {gain:P1} comes to {replayed:P1} (median) replayed over the last {frames} frames; {needed}");
         }
 
-        var reason = Say(
-            $"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({replayed:P1} replayed over {frames} frames, {doubted:P1} at {_options.GainSigmas} standard errors), needed {threshold:P1}; {solved.Reason}");
+        var evidence = Say($"{replayed:P1} replayed over {frames} frames, {doubted:P1} at {_options.GainSigmas} standard errors");
+        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; dealt: {solved.Reason}");
         return new PolicyDecision.Propose(
             solved.MicroBatches, input.Mode == PolicyMode.Act, predicted, current, gain, solved.IntegerCostRatio, solved.Moves, reason);
     }
@@ -289,14 +293,16 @@ public sealed class RebalancePolicy
             || input.RecentSecondsPerUnit.Length % n != 0)
         {
             throw new ArgumentException(
-                $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length}, FixedSeconds {input.FixedSeconds.Length}, "
-                + $"Lowest {input.Lowest.Length}, Highest {input.Highest.Length} entries, RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
+                $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length} entries, "
+                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, "
+                + $"RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
                 nameof(input));
         }
 
         if (!double.IsFinite(input.CommonStepSeconds) || input.CommonStepSeconds < 0)
         {
-            throw new ArgumentException($"CommonStepSeconds = {input.CommonStepSeconds} is not a finite number of 0 or more.", nameof(input));
+            throw new ArgumentException(
+                $"CommonStepSeconds = {input.CommonStepSeconds} is not a finite number of 0 or more.", nameof(input));
         }
     }
 
