@@ -154,8 +154,8 @@ public sealed class PlanVoter
         if (deal.Epoch < Held.Epoch || !HasShapeInForce(deal))
         {
             throw new ArgumentException(
-                $"{deal.Epoch} for {deal.Ranks} ranks and {deal.Total} micro-batches can't follow {InForce.Epoch} for {InForce.Ranks} ranks "
-                + $"and {InForce.Total} micro-batches where {Held.Epoch} is held.",
+                $"{deal.Epoch} for {deal.Ranks} ranks and {deal.Total} micro-batches can't follow {InForce.Epoch} for {InForce.Ranks} "
+                + $"ranks and {InForce.Total} micro-batches where {Held.Epoch} is held.",
                 nameof(deal));
         }
 

@@ -233,9 +233,10 @@ public sealed class RebalancePlanner
     private static string Describe(int total, double stepSeconds, double fractional, long moves, long held)
     {
         var integerCost = fractional > 0 ? (stepSeconds / fractional) - 1 : 0;
-        var text = string.Create(
+        var cost = string.Create(
             CultureInfo.InvariantCulture,
-            $"step {stepSeconds:G6} s, {integerCost:P1} above the {fractional:G6} s of units that could be split; {moves} of {total} units change hands");
+            $"step {stepSeconds:G6} s, {integerCost:P1} above the {fractional:G6} s of units that could be split");
+        var text = string.Create(CultureInfo.InvariantCulture, $"{cost}; {moves} of {total} units change hands");
         return held == total
             ? text
             : string.Create(CultureInfo.InvariantCulture, $"{text}; the current deal holds {held} units, not {total}");

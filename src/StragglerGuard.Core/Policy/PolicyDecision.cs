@@ -48,7 +48,9 @@ public abstract record PolicyDecision(string Reason)
     /// <param name="PredictedStepSeconds">The step time to expect, the common part included, s.</param>
     /// <param name="CurrentPredictedSeconds">The step time of the deal in force by the same reckoning, s.</param>
     /// <param name="PredictedGain">1 − predicted/current, 0 … 1.</param>
-    /// <param name="IntegerCostRatio">What whole units cost, 1 or more: <see cref="Planning.RebalanceOutcome.Solved.IntegerCostRatio"/>.</param>
+    /// <param name="IntegerCostRatio">
+    /// What whole units cost, 1 or more: <see cref="Planning.RebalanceOutcome.Solved.IntegerCostRatio"/>.
+    /// </param>
     /// <param name="Moves">Micro-batches that change hands.</param>
     /// <param name="Reason">Why, for a person.</param>
     public sealed record Propose(

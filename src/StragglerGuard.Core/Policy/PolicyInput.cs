@@ -37,7 +37,9 @@ public sealed record PolicyInput
     public ReadOnlyMemory<double> FixedSeconds { get; init; }
 
     /// <summary>The fewest units each rank may get.</summary>
-    /// <value>0 or more; empty: 1 for every rank, so that none loses the work by which its speed is known (0 with fewer units than ranks).</value>
+    /// <value>
+    /// 0 or more; empty: 1 for every rank, so that none loses the work by which its speed is known (0 with fewer units than ranks).
+    /// </value>
     public ReadOnlyMemory<int> Lowest { get; init; }
 
     /// <summary>The most units each rank may get.</summary>

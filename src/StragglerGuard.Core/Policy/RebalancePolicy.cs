@@ -9,10 +9,11 @@ namespace StragglerGuard.Core.Policy;
 /// <see cref="PolicyOptions.SwitchCostSeconds"/> ÷ <see cref="PolicyOptions.HorizonSteps"/> ÷ step time), and is no noise:</para>
 /// <list type="bullet">
 /// <item>replayed over the recent frames, the median gain of the new deal over the old must be above it too;</item>
-/// <item>the gain less <see cref="PolicyOptions.GainSigmas"/> standard errors of the two ranks that determine the old and the new step
-/// time must be above it. The optimum is picked on the same samples that it is judged by, so some rank always looks slow: without this
-/// bound a job of equals would be dealt anew every few steps. σ of a rank's speed from step to step is 1.4826·MAD of its frames, at
-/// least that of all ranks together and at least 0.2 %; the error of a median of k is 1.2533·σ/√k.</item>
+/// <item>it must still be above it if every rank that gives work up were faster, and every rank that takes work on slower, than measured:
+/// each by <see cref="PolicyOptions.GainSigmas"/>/√2 standard errors, so that a pair of them differs by as many standard errors of the
+/// pair. The optimum is picked on the same samples that it is judged by, so some rank always looks slow: without this bound a job of
+/// equals would be dealt anew every few hundred steps. σ of a rank's speed from step to step is 1.4826·MAD of its frames, at least that
+/// of all ranks together and at least 0.2 %; the error of a median of k is 1.2533·σ/√k.</item>
 /// </list>
 /// <para>The brake knows no exception: with more than <see cref="PolicyOptions.BrakeShare"/> of the ranks flagged the verdicts stand
 /// and the deal stays. Of two ranks one is not more than half.</para>
@@ -50,7 +51,9 @@ public sealed class RebalancePolicy
     /// <param name="input">n ranks, n = those of the deal in force.</param>
     /// <returns>Hold or propose, with the reason.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="input"/> is null.</exception>
-    /// <exception cref="ArgumentException">A list of the input has another length, or the common step time is not a finite number of 0 or more.</exception>
+    /// <exception cref="ArgumentException">
+    /// A list of the input has another length, or the common step time is not a finite number of 0 or more.
+    /// </exception>
     public PolicyDecision Decide(PolicyInput input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -103,7 +106,8 @@ public sealed class RebalancePolicy
         var n = input.InForce.Ranks;
         if (input.FlaggedRanks.Length > _options.BrakeShare * n)
         {
-            return Hold(HoldCause.Brake, $"{input.FlaggedRanks.Length} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
+            var flagged = input.FlaggedRanks.Length;
+            return Hold(HoldCause.Brake, $"{flagged} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
         }
 
         var unknown = 0;
@@ -142,20 +146,21 @@ public sealed class RebalancePolicy
         var gain = 1 - (predicted / current);
         var switchGain = _options.SwitchCostSeconds / _options.HorizonSteps / current;
         var threshold = Math.Max(_options.MinGain, switchGain);
+        var needed = Say($"a new deal needs more than {threshold:P1}");
         if (gain <= threshold)
         {
             return Hold(
                 HoldCause.LittleGain,
-                $"the best deal takes {predicted:G4} s a step against {current:G4} s, a gain of {gain:P1}; a new deal needs more than {threshold:P1}");
+                $"the best deal takes {predicted:G4} s a step against {current:G4} s, a gain of {gain:P1}; {needed}");
         }
 
         MeasureNoise(t.Length, frames);
-        var error = _options.GainSigmas * GainError(a, t, before, after, frames) / current;
-        if (gain - error <= threshold)
+        var doubted = DoubtedGain(a, t, before, after, frames, common);
+        if (doubted <= threshold)
         {
             return Hold(
                 HoldCause.UncertainGain,
-                $"a gain of {gain:P1} is uncertain by {error:P1} ({_options.GainSigmas} standard errors over {frames} frames); a new deal needs more than {threshold:P1} beyond that");
+                $"of a gain of {gain:P1}, {_options.GainSigmas} standard errors over {frames} frames leave {doubted:P1}; {needed}");
         }
 
         var replayed = ReplayedGain(a, before, after, frames, common);
@@ -163,11 +168,11 @@ public sealed class RebalancePolicy
         {
             return Hold(
                 HoldCause.UncertainGain,
-                $"a predicted gain of {gain:P1} comes to {replayed:P1} (median) replayed over the last {frames} frames; a new deal needs more than {threshold:P1}");
+                $"a gain of {gain:P1} comes to {replayed:P1} (median) replayed over the last {frames} frames; {needed}");
         }
 
-        var reason = Say(
-            $"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ± {error:P1} ({replayed:P1} replayed over {frames} frames), needed {threshold:P1}; {solved.Reason}");
+        var evidence = Say($"{replayed:P1} replayed over {frames} frames, {doubted:P1} at {_options.GainSigmas} standard errors");
+        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; dealt: {solved.Reason}");
         return new PolicyDecision.Propose(
             solved.MicroBatches, input.Mode == PolicyMode.Act, predicted, current, gain, solved.IntegerCostRatio, solved.Moves, reason);
     }
@@ -250,20 +255,19 @@ public sealed class RebalancePolicy
         }
     }
 
-    /// <summary>The standard error of old step time less new, s: that of the two ranks which determine them.</summary>
-    private double GainError(ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames)
+    /// <summary>The gain if the givers were faster and the takers slower than measured.</summary>
+    private double DoubtedGain(
+        ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames, double common)
     {
-        var last = SlowestOf(a, t, before);
-        var next = SlowestOf(a, t, after);
-        var perUnit = Median.ErrorOverMean / Math.Sqrt(frames);
-        if (last == next)
+        var errors = _options.GainSigmas / Math.Sqrt(2) * Median.ErrorOverMean / Math.Sqrt(frames);
+        var doubted = _deviations.AsSpan(0, t.Length);
+        for (var rank = 0; rank < t.Length; rank++)
         {
-            return perUnit * _sigmas[last] * t[last] * Math.Abs(before[last] - after[last]);
+            doubted[rank] = t[rank] * Math.Max(0, 1 + (Math.Sign(after[rank] - before[rank]) * errors * _sigmas[rank]));
         }
 
-        var lastError = perUnit * _sigmas[last] * t[last] * before[last];
-        var nextError = perUnit * _sigmas[next] * t[next] * after[next];
-        return Math.Sqrt((lastError * lastError) + (nextError * nextError));
+        var longest = common + RebalancePlanner.LongestOf(a, doubted, before);
+        return longest > 0 ? 1 - ((common + RebalancePlanner.LongestOf(a, doubted, after)) / longest) : 0;
     }
 
     private double ReplayedGain(ReadOnlySpan<double> a, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames, double common)
@@ -279,20 +283,6 @@ public sealed class RebalancePolicy
         return Median.OfScratch(gains);
     }
 
-    private static int SlowestOf(ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> deal)
-    {
-        var slowest = 0;
-        for (var rank = 1; rank < deal.Length; rank++)
-        {
-            if (a[rank] + (deal[rank] * t[rank]) > a[slowest] + (deal[slowest] * t[slowest]))
-            {
-                slowest = rank;
-            }
-        }
-
-        return slowest;
-    }
-
     private static void ThrowIfMalformed(PolicyInput input)
     {
         var n = input.InForce.Ranks;
@@ -303,14 +293,16 @@ public sealed class RebalancePolicy
             || input.RecentSecondsPerUnit.Length % n != 0)
         {
             throw new ArgumentException(
-                $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length}, FixedSeconds {input.FixedSeconds.Length}, "
-                + $"Lowest {input.Lowest.Length}, Highest {input.Highest.Length} entries, RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
+                $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length} entries, "
+                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, "
+                + $"RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
                 nameof(input));
         }
 
         if (!double.IsFinite(input.CommonStepSeconds) || input.CommonStepSeconds < 0)
         {
-            throw new ArgumentException($"CommonStepSeconds = {input.CommonStepSeconds} is not a finite number of 0 or more.", nameof(input));
+            throw new ArgumentException(
+                $"CommonStepSeconds = {input.CommonStepSeconds} is not a finite number of 0 or more.", nameof(input));
         }
     }
 

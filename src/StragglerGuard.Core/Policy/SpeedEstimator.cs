@@ -55,7 +55,7 @@ public sealed class SpeedEstimator
         if (computeNs.Length != Ranks || workUnits.Length != Ranks || present.Length != Ranks)
         {
             throw new ArgumentException(
-                $"A frame has {Ranks} ranks, not {computeNs.Length} compute times, {workUnits.Length} work counts, {present.Length} flags.");
+                $"A frame has {Ranks} ranks, here are {computeNs.Length} times, {workUnits.Length} work counts, {present.Length} flags.");
         }
 
         if (_frameCount > 0 && step <= _frameSteps[Slot(_frameCount - 1)])
@@ -176,7 +176,7 @@ public sealed class SpeedEstimator
     {
         if (destination.Length < _frameCount * Ranks)
         {
-            throw new ArgumentException($"There are {_frameCount * Ranks} entries, and room for {destination.Length}.", nameof(destination));
+            throw new ArgumentException($"{_frameCount * Ranks} entries don't fit {destination.Length}.", nameof(destination));
         }
 
         for (var i = 0; i < _frameCount; i++)

@@ -109,7 +109,8 @@ public sealed class MicroBatchDealTests
         FluentActions.Invoking(() => new MicroBatchDeal(new PlanEpoch(-1), [1])).Should().Throw<ArgumentOutOfRangeException>();
         FluentActions.Invoking(() => new MicroBatchDeal(PlanEpoch.Initial, [])).Should().Throw<ArgumentOutOfRangeException>();
         FluentActions.Invoking(() => new MicroBatchDeal(PlanEpoch.Initial, [1, -1])).Should().Throw<ArgumentOutOfRangeException>();
-        FluentActions.Invoking(() => new MicroBatchDeal(PlanEpoch.Initial, [int.MaxValue, 1])).Should().Throw<ArgumentOutOfRangeException>();
+        FluentActions.Invoking(() => new MicroBatchDeal(PlanEpoch.Initial, [int.MaxValue, 1]))
+            .Should().Throw<ArgumentOutOfRangeException>();
         FluentActions.Invoking(() => Deal.Count(new Rank(3))).Should().Throw<ArgumentOutOfRangeException>();
         FluentActions.Invoking(() => Deal.First(new Rank(-1))).Should().Throw<ArgumentOutOfRangeException>();
         FluentActions.Invoking(() => Deal.Write(new byte[3])).Should().Throw<ArgumentException>();
