@@ -92,14 +92,14 @@ public sealed record DetectionSection
 public sealed record PolicySection
 {
     /// <summary>The least gain in step time for which the work is dealt anew.</summary>
-    /// <value>Share, 0 to 1; default 0.02.</value>
-    [NumberOption(0, 1)]
+    /// <value>Share, 0 to 0.99; default 0.02.</value>
+    [NumberOption(0, 0.99)]
     public double MinGain { get; init; } = 0.02;
 
     /// <summary>What a change of plan costs the job, once.</summary>
-    /// <value>Seconds, 0 to 3,600; default 0.</value>
+    /// <value>Seconds, 0 to 3,600; default 0.1.</value>
     [NumberOption(0, 3_600, Unit = "s")]
-    public double SwitchCostSeconds { get; init; }
+    public double SwitchCostSeconds { get; init; } = 0.1;
 
     /// <summary>Over how many steps that cost has to be won back.</summary>
     /// <value>Steps, 1 to 1,000,000; default 200.</value>
@@ -107,9 +107,9 @@ public sealed record PolicySection
     public int HorizonSteps { get; init; } = 200;
 
     /// <summary>The least distance between two plans.</summary>
-    /// <value>Steps, 0 to 1,000,000; default 16.</value>
+    /// <value>Steps, 0 to 1,000,000; default 20.</value>
     [NumberOption(0, 1_000_000, Unit = "steps")]
-    public int CoolDownSteps { get; init; } = 16;
+    public int CoolDownSteps { get; init; } = 20;
 
     /// <summary>The share of flagged ranks above which the guard holds its fire: the fault is then likely its own or common to all.</summary>
     /// <value>Share, 0.01 to 1; default 0.5.</value>

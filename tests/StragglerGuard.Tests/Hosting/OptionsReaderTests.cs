@@ -63,7 +63,7 @@ public sealed class OptionsReaderTests
             "t:3:45: agent.ringSlots: found 1000, allowed is a power of two from 64 to 4194304",
             "t:3:65: agent.intervalMs: found 5, allowed is a whole number from 10 to 60000 ms",
             "t:4:15: guardian: found 7, allowed is an object",
-            "t:5:26: policy.minGain: found \"2 %\", allowed is a number from 0 to 1",
+            "t:5:26: policy.minGain: found \"2 %\", allowed is a number from 0 to 0.99",
             "t:5:33: policy.minGain: is there twice in the same object, allowed is once",
             "t:5:63: policy.brakeShare: found 1e999, allowed is a number from 0.01 to 1",
             "t:5:86: policy.horizonSteps: found 10.5, allowed is a whole number from 1 to 1000000 steps",
@@ -163,7 +163,7 @@ public sealed class OptionsReaderTests
             "options: job: found null, allowed is a text of 1 to 128 characters without control characters",
             "options: mode: found 9, allowed is one of \"observe\", \"advise\", \"act\"",
             "options: agent.ringSlots: found 100, allowed is a power of two from 64 to 4194304",
-            "options: policy.minGain: found NaN, allowed is a number from 0 to 1",
+            "options: policy.minGain: found NaN, allowed is a number from 0 to 0.99",
             "options: metrics: found null, allowed is an object");
     }
 
