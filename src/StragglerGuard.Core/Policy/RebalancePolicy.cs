@@ -1,0 +1,327 @@
+using System.Globalization;
+using StragglerGuard.Core.Planning;
+
+namespace StragglerGuard.Core.Policy;
+
+/// <summary>Decides whether another deal is worth it, from one input and nothing else: the same input, the same decision.</summary>
+/// <remarks>
+/// <para>A deal is proposed where its gain, as a share of the step time, is above max(<see cref="PolicyOptions.MinGain"/>,
+/// <see cref="PolicyOptions.SwitchCostSeconds"/> ÷ <see cref="PolicyOptions.HorizonSteps"/> ÷ step time), and is no noise:</para>
+/// <list type="bullet">
+/// <item>replayed over the recent frames, the median gain of the new deal over the old must be above it too;</item>
+/// <item>the gain less <see cref="PolicyOptions.GainSigmas"/> standard errors of the two ranks that determine the old and the new step
+/// time must be above it. The optimum is picked on the same samples that it is judged by, so some rank always looks slow: without this
+/// bound a job of equals would be dealt anew every few steps. σ of a rank's speed from step to step is 1.4826·MAD of its frames, at
+/// least that of all ranks together and at least 0.2 %; the error of a median of k is 1.2533·σ/√k.</item>
+/// </list>
+/// <para>The brake knows no exception: with more than <see cref="PolicyOptions.BrakeShare"/> of the ranks flagged the verdicts stand
+/// and the deal stays. Of two ranks one is not more than half.</para>
+/// <para>The mode decides only whether a proposal is carried out. An instance keeps scratch memory and serves one caller at a
+/// time.</para>
+/// </remarks>
+public sealed class RebalancePolicy
+{
+    /// <summary>A handful of frames may agree by luck.</summary>
+    private const double SigmaMin = 0.002;
+
+    private readonly PolicyOptions _options;
+    private readonly RebalancePlanner _planner = new();
+    private double[] _complete = [];
+    private double[] _deviations = [];
+    private double[] _scratch = [];
+    private double[] _sigmas = [];
+
+    /// <summary>Makes a policy.</summary>
+    /// <param name="options">Thresholds.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
+    public RebalancePolicy(PolicyOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.FindFaults() is { IsEmpty: false } faults)
+        {
+            throw new ArgumentException(string.Join("; ", faults), nameof(options));
+        }
+
+        _options = options;
+    }
+
+    /// <summary>Decides.</summary>
+    /// <param name="input">n ranks, n = those of the deal in force.</param>
+    /// <returns>Hold or propose, with the reason.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="input"/> is null.</exception>
+    /// <exception cref="ArgumentException">A list of the input has another length, or the common step time is not a finite number of 0 or more.</exception>
+    public PolicyDecision Decide(PolicyInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ThrowIfMalformed(input);
+        if (HoldWithoutLooking(input) is { } hold)
+        {
+            return hold;
+        }
+
+        var frames = CollectCompleteFrames(input);
+        if (frames < _options.EvidenceFrames)
+        {
+            return Hold(HoldCause.LittleEvidence, $"{frames} of {_options.EvidenceFrames} frames that a new deal must show its gain on");
+        }
+
+        var n = input.InForce.Ranks;
+        var problem = new RebalanceProblem
+        {
+            FixedSeconds = input.FixedSeconds.IsEmpty ? new double[n] : input.FixedSeconds,
+            SecondsPerUnit = input.SecondsPerUnit,
+            Lowest = input.Lowest.IsEmpty ? Filled(n, input.InForce.Total >= n ? 1 : 0) : input.Lowest,
+            Highest = input.Highest.IsEmpty ? Filled(n, int.MaxValue) : input.Highest,
+            Current = input.InForce.MicroBatches.ToArray(),
+            Total = input.InForce.Total,
+        };
+        return _planner.Solve(problem) switch
+        {
+            RebalanceOutcome.Solved solved => Weigh(input, problem, solved, frames),
+            var infeasible => new PolicyDecision.Hold(HoldCause.Infeasible, infeasible.Reason),
+        };
+    }
+
+    private PolicyDecision.Hold? HoldWithoutLooking(PolicyInput input)
+    {
+        if (input.PendingPlan is { } pending)
+        {
+            return Hold(HoldCause.PlanPending, $"the plan of {pending} is not in force yet");
+        }
+
+        if (input.ObserverComplaint is { } complaint)
+        {
+            return Hold(HoldCause.ObserverUnwell, $"the guard distrusts its own view: {complaint}");
+        }
+
+        if (input.StepsSinceLastPlan is { } steps && steps < _options.CoolDownSteps)
+        {
+            return Hold(HoldCause.CoolDown, $"{steps} of {_options.CoolDownSteps} steps of cool-down since the last plan");
+        }
+
+        var n = input.InForce.Ranks;
+        if (input.FlaggedRanks.Length > _options.BrakeShare * n)
+        {
+            return Hold(HoldCause.Brake, $"{input.FlaggedRanks.Length} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
+        }
+
+        var unknown = 0;
+        var first = -1;
+        for (var rank = n - 1; rank >= 0; rank--)
+        {
+            if (double.IsNaN(input.SecondsPerUnit.Span[rank]))
+            {
+                unknown++;
+                first = rank;
+            }
+        }
+
+        return unknown switch
+        {
+            0 => null,
+            1 => Hold(HoldCause.UnknownSpeed, $"the speed of rank {first} is unknown"),
+            _ => Hold(HoldCause.UnknownSpeed, $"the speed of rank {first} and {unknown - 1} more is unknown"),
+        };
+    }
+
+    private PolicyDecision Weigh(PolicyInput input, RebalanceProblem problem, RebalanceOutcome.Solved solved, int frames)
+    {
+        var a = problem.FixedSeconds.Span;
+        var t = problem.SecondsPerUnit.Span;
+        var before = problem.Current.Span;
+        var after = solved.MicroBatches.AsSpan();
+        var common = input.CommonStepSeconds;
+        var current = common + RebalancePlanner.LongestOf(a, t, before);
+        var predicted = common + solved.StepSeconds;
+        if (current <= 0)
+        {
+            return Hold(HoldCause.LittleGain, $"there is no work to deal");
+        }
+
+        var gain = 1 - (predicted / current);
+        var switchGain = _options.SwitchCostSeconds / _options.HorizonSteps / current;
+        var threshold = Math.Max(_options.MinGain, switchGain);
+        if (gain <= threshold)
+        {
+            return Hold(
+                HoldCause.LittleGain,
+                $"the best deal takes {predicted:G4} s a step against {current:G4} s, a gain of {gain:P1}; a new deal needs more than {threshold:P1}");
+        }
+
+        MeasureNoise(t.Length, frames);
+        var error = _options.GainSigmas * GainError(a, t, before, after, frames) / current;
+        if (gain - error <= threshold)
+        {
+            return Hold(
+                HoldCause.UncertainGain,
+                $"a gain of {gain:P1} is uncertain by {error:P1} ({_options.GainSigmas} standard errors over {frames} frames); a new deal needs more than {threshold:P1} beyond that");
+        }
+
+        var replayed = ReplayedGain(a, before, after, frames, common);
+        if (replayed <= threshold)
+        {
+            return Hold(
+                HoldCause.UncertainGain,
+                $"a predicted gain of {gain:P1} comes to {replayed:P1} (median) replayed over the last {frames} frames; a new deal needs more than {threshold:P1}");
+        }
+
+        var reason = Say(
+            $"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ± {error:P1} ({replayed:P1} replayed over {frames} frames), needed {threshold:P1}; {solved.Reason}");
+        return new PolicyDecision.Propose(
+            solved.MicroBatches, input.Mode == PolicyMode.Act, predicted, current, gain, solved.IntegerCostRatio, solved.Moves, reason);
+    }
+
+    /// <summary>
+    /// Copies the frames in which every rank that holds work gave a sample. A rank without work has none to give: its estimate stands in.
+    /// </summary>
+    private int CollectCompleteFrames(PolicyInput input)
+    {
+        var recent = input.RecentSecondsPerUnit.Span;
+        var estimates = input.SecondsPerUnit.Span;
+        var n = estimates.Length;
+        if (_complete.Length < recent.Length)
+        {
+            _complete = new double[recent.Length];
+            _deviations = new double[recent.Length];
+        }
+
+        var rows = recent.Length / n;
+        if (_scratch.Length < rows)
+        {
+            _scratch = new double[rows];
+        }
+
+        if (_sigmas.Length < n)
+        {
+            _sigmas = new double[n];
+        }
+
+        var kept = 0;
+        for (var row = 0; row < rows; row++)
+        {
+            var complete = true;
+            for (var rank = 0; rank < n && complete; rank++)
+            {
+                var sample = recent[(row * n) + rank];
+                if (!(sample > 0 && double.IsFinite(sample)))
+                {
+                    complete = input.InForce.MicroBatches[rank] == 0;
+                    sample = estimates[rank];
+                }
+
+                _complete[(kept * n) + rank] = sample;
+            }
+
+            if (complete)
+            {
+                kept++;
+            }
+        }
+
+        return kept;
+    }
+
+    /// <summary>σ of each rank's seconds per unit, relative to its median, from the complete frames.</summary>
+    private void MeasureNoise(int n, int frames)
+    {
+        var scratch = _scratch.AsSpan(0, frames);
+        for (var rank = 0; rank < n; rank++)
+        {
+            for (var frame = 0; frame < frames; frame++)
+            {
+                scratch[frame] = _complete[(frame * n) + rank];
+            }
+
+            var median = Median.OfScratch(scratch);
+            for (var frame = 0; frame < frames; frame++)
+            {
+                scratch[frame] = Math.Abs((_complete[(frame * n) + rank] / median) - 1);
+            }
+
+            scratch.CopyTo(_deviations.AsSpan(rank * frames));
+            _sigmas[rank] = Median.SigmaPerDeviation * Median.OfScratch(scratch);
+        }
+
+        var pooled = Median.SigmaPerDeviation * Median.OfScratch(_deviations.AsSpan(0, n * frames));
+        for (var rank = 0; rank < n; rank++)
+        {
+            _sigmas[rank] = Math.Max(_sigmas[rank], Math.Max(pooled, SigmaMin));
+        }
+    }
+
+    /// <summary>The standard error of old step time less new, s: that of the two ranks which determine them.</summary>
+    private double GainError(ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames)
+    {
+        var last = SlowestOf(a, t, before);
+        var next = SlowestOf(a, t, after);
+        var perUnit = Median.ErrorOverMean / Math.Sqrt(frames);
+        if (last == next)
+        {
+            return perUnit * _sigmas[last] * t[last] * Math.Abs(before[last] - after[last]);
+        }
+
+        var lastError = perUnit * _sigmas[last] * t[last] * before[last];
+        var nextError = perUnit * _sigmas[next] * t[next] * after[next];
+        return Math.Sqrt((lastError * lastError) + (nextError * nextError));
+    }
+
+    private double ReplayedGain(ReadOnlySpan<double> a, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames, double common)
+    {
+        var n = before.Length;
+        var gains = _scratch.AsSpan(0, frames);
+        for (var frame = 0; frame < frames; frame++)
+        {
+            var t = _complete.AsSpan(frame * n, n);
+            gains[frame] = 1 - ((common + RebalancePlanner.LongestOf(a, t, after)) / (common + RebalancePlanner.LongestOf(a, t, before)));
+        }
+
+        return Median.OfScratch(gains);
+    }
+
+    private static int SlowestOf(ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> deal)
+    {
+        var slowest = 0;
+        for (var rank = 1; rank < deal.Length; rank++)
+        {
+            if (a[rank] + (deal[rank] * t[rank]) > a[slowest] + (deal[slowest] * t[slowest]))
+            {
+                slowest = rank;
+            }
+        }
+
+        return slowest;
+    }
+
+    private static void ThrowIfMalformed(PolicyInput input)
+    {
+        var n = input.InForce.Ranks;
+        if (input.SecondsPerUnit.Length != n
+            || (!input.FixedSeconds.IsEmpty && input.FixedSeconds.Length != n)
+            || (!input.Lowest.IsEmpty && input.Lowest.Length != n)
+            || (!input.Highest.IsEmpty && input.Highest.Length != n)
+            || input.RecentSecondsPerUnit.Length % n != 0)
+        {
+            throw new ArgumentException(
+                $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length}, FixedSeconds {input.FixedSeconds.Length}, "
+                + $"Lowest {input.Lowest.Length}, Highest {input.Highest.Length} entries, RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
+                nameof(input));
+        }
+
+        if (!double.IsFinite(input.CommonStepSeconds) || input.CommonStepSeconds < 0)
+        {
+            throw new ArgumentException($"CommonStepSeconds = {input.CommonStepSeconds} is not a finite number of 0 or more.", nameof(input));
+        }
+    }
+
+    private static int[] Filled(int length, int value)
+    {
+        var filled = new int[length];
+        Array.Fill(filled, value);
+        return filled;
+    }
+
+    private static PolicyDecision.Hold Hold(HoldCause cause, FormattableString reason) => new(cause, Say(reason));
+
+    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,77 @@
+using FsCheck;
+using FsCheck.Fluent;
+using MixedFleet.Fleet;
+using MixedFleet.Optimum;
+
+namespace MixedFleet.Tests.Optimum;
+
+public sealed class ConfiguredOptimumTests
+{
+    [Fact]
+    public void StepSeconds_OnSmallInstances_EqualsExhaustiveSearch()
+    {
+        Gen<(double[] Seconds, int MicroBatches)> instance =
+            from ranks in Gen.Choose(1, 4)
+            from ticks in Gen.Choose(1, 40).ArrayOf(ranks)
+            from microBatches in Gen.Choose(0, 9)
+            select (ticks.Select(it => it / 1000.0).ToArray(), microBatches);
+        Prop.ForAll(instance.ToArbitrary(), it =>
+            ConfiguredOptimum.StepSeconds(it.Seconds, it.MicroBatches).Should().Be(Exhaustive(it.Seconds, it.MicroBatches)))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithReplay(20250102, 1));
+    }
+
+    [Fact]
+    public void StepSeconds_OfTheDefaultFleet_IsTheBestDeal() =>
+        ConfiguredOptimum.StepSeconds([0.024, 0.024, 0.020, 0.010], 32).Should().Be(6 * 0.024);
+
+    [Fact]
+    public void StepSeconds_OfEqualRanks_IsTheEvenDeal() =>
+        ConfiguredOptimum.StepSeconds([0.02, 0.02, 0.02, 0.02, 0.02, 0.02], 32).Should().Be(6 * 0.02);
+
+    [Fact]
+    public void SamplesPerSecond_WithoutSlowdowns_IsSamplesOverStepTime()
+    {
+        double rate = ConfiguredOptimum.SamplesPerSecond(
+            10, 60, [0.02, 0.01], SlowdownSchedule.None, fixedCostSeconds: 0.005, microBatches: 3, samplesPerMicroBatch: 16);
+        rate.Should().BeApproximately(3 * 16 / 0.025, 1e-9);
+    }
+
+    [Fact]
+    public void SamplesPerSecond_WithASlowdown_SumsTheBestTimeOfEveryStep()
+    {
+        FleetDefinition fleet = new("test", [new("A", 0.01), new("A", 0.01)]);
+        SlowdownSchedule schedule = SlowdownSchedule.Parse(["1:2@5-10"], fleet).Value!;
+
+        double rate = ConfiguredOptimum.SamplesPerSecond(0, 20, [0.01, 0.01], schedule, 0, microBatches: 6, samplesPerMicroBatch: 1);
+
+        // 15 steps of 3 + 3 (30 ms) and 5 of 4 + 2 (40 ms).
+        rate.Should().BeApproximately(20 * 6 / ((15 * 0.03) + (5 * 0.04)), 1e-9);
+    }
+
+    [Fact]
+    public void Arguments_OutOfRange_Throw()
+    {
+        Func<double> none = () => ConfiguredOptimum.StepSeconds([], 3);
+        none.Should().Throw<ArgumentOutOfRangeException>();
+        Func<double> zero = () => ConfiguredOptimum.StepSeconds([0.0], 3);
+        zero.Should().Throw<ArgumentOutOfRangeException>();
+        Func<double> noSteps = () => ConfiguredOptimum.SamplesPerSecond(5, 5, [0.1], SlowdownSchedule.None, 0, 1, 1);
+        noSteps.Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    private static double Exhaustive(ReadOnlySpan<double> seconds, int left)
+    {
+        if (seconds.Length == 1)
+        {
+            return left * seconds[0];
+        }
+
+        double best = double.PositiveInfinity;
+        for (int mine = 0; mine <= left; mine++)
+        {
+            best = Math.Min(best, Math.Max(mine * seconds[0], Exhaustive(seconds[1..], left - mine)));
+        }
+
+        return best;
+    }
+}
