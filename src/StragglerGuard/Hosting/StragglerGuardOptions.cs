@@ -1,17 +1,6 @@
+using StragglerGuard.Core.Policy;
+
 namespace StragglerGuard.Hosting;
-
-/// <summary>What the guard may do with what it finds.</summary>
-public enum GuardMode
-{
-    /// <summary>Measure and report.</summary>
-    Observe = 0,
-
-    /// <summary>Also say which plan it would put in force.</summary>
-    Advise = 1,
-
-    /// <summary>Also put it in force.</summary>
-    Act = 2,
-}
 
 /// <summary>
 /// Every setting of a guard: from JSON by <see cref="OptionsReader"/>, or from code, checked by <see cref="OptionsReader.Check"/>.
@@ -28,9 +17,9 @@ public sealed record StragglerGuardOptions
     public string Job { get; init; } = "job";
 
     /// <summary>What the guard may do with what it finds.</summary>
-    /// <value>Default <see cref="GuardMode.Observe"/>.</value>
+    /// <value>Default <see cref="PolicyMode.Observe"/>.</value>
     [ChoiceOption]
-    public GuardMode Mode { get; init; } = GuardMode.Observe;
+    public PolicyMode Mode { get; init; } = PolicyMode.Observe;
 
     /// <summary>The part beside the ranks: drains their rings, reports.</summary>
     public AgentSection Agent { get; init; } = new();

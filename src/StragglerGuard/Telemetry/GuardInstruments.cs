@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using StragglerGuard.Core;
-using StragglerGuard.Hosting;
+using StragglerGuard.Core.Policy;
 
 namespace StragglerGuard.Telemetry;
 
@@ -18,6 +18,22 @@ public sealed class GuardInstruments : IDisposable
 {
     /// <summary>The name of the meter.</summary>
     public const string MeterName = "StragglerGuard";
+
+    private static readonly (string Label, Func<JobMetricsSnapshot, long> Count)[] s_recordOutcomes =
+    [
+        ("accepted", s => s.RecordsAccepted),
+        ("duplicate", s => s.RecordsDuplicate),
+        ("late", s => s.RecordsLate),
+        ("other_generation", s => s.RecordsOtherGeneration),
+        ("unknown_rank", s => s.RecordsUnknownRank),
+        ("invalid", s => s.RecordsInvalid),
+    ];
+
+    private static readonly (string Label, Func<JobMetricsSnapshot, long> Count)[] s_frameOutcomes =
+    [
+        ("complete", s => s.FramesComplete),
+        ("incomplete", s => s.FramesIncomplete),
+    ];
 
     private readonly Lock _gate = new();
     private JobSeries[] _jobs = [];
@@ -77,7 +93,10 @@ public sealed class GuardInstruments : IDisposable
         JobGauge("stragglerguard_job_plan_epoch", null, "Epoch of the plan in force; 0 is the even deal that a job starts with.", s => s.EpochInForce.Value);
         JobGauge("stragglerguard_job_predicted_gain_ratio", null, "Gain in step time that the newest plan promised, as a share of the step time before it.", s => s.PredictedGain);
         Meter.CreateObservableGauge("stragglerguard_job_mode", ObserveModes, null, "What the guard may do: 1 for the mode in force, 0 for the others.");
-        Meter.CreateObservableCounter("stragglerguard_job_records_total", ObserveRecords, null, "Records of steps by what became of them at the guardian.");
+        OutcomeCounter("stragglerguard_job_records_total", "Records of steps by what became of them at the guardian; each has one outcome.", s_recordOutcomes);
+        OutcomeCounter("stragglerguard_job_frames_total", "Frames of steps that the guardian closed, by whether every rank was in them.", s_frameOutcomes);
+        JobCounter("stragglerguard_job_records_out_of_order_total", "Records that came after a later one of the same rank, whatever became of them.", s => s.RecordsOutOfOrder);
+        JobCounter("stragglerguard_job_records_missing_total", "Records that had not come when their frame was closed.", s => s.RecordsMissing);
         JobCounter("stragglerguard_job_records_lost_total", "Records overwritten in a rank's ring before the agent read them.", s => s.RecordsLost);
         JobCounter("stragglerguard_job_records_torn_total", "Records found damaged in a rank's ring.", s => s.RecordsTorn);
         JobCounter("stragglerguard_job_plans_proposed_total", "Plans proposed.", s => s.PlansProposed);
@@ -104,6 +123,10 @@ public sealed class GuardInstruments : IDisposable
 
     private void JobCounter(string name, string help, Func<JobMetricsSnapshot, long> value) =>
         Meter.CreateObservableCounter(name, () => Volatile.Read(ref _jobs).Select(job => new Measurement<long>(value(job.Snapshot), job.JobTags)), null, help);
+
+    private void OutcomeCounter(string name, string help, (string Label, Func<JobMetricsSnapshot, long> Count)[] outcomes) =>
+        Meter.CreateObservableCounter(name, () => Volatile.Read(ref _jobs).SelectMany(job => outcomes.Select(outcome =>
+            new Measurement<long>(outcome.Count(job.Snapshot), JobSeries.With(job.JobTags, "outcome", outcome.Label)))), null, help);
 
     private void RankGauge(string name, string? unit, string help, Func<JobMetricsSnapshot, int, double> value) =>
         Meter.CreateObservableGauge(name, () => ObserveRanks(value), unit, help);
@@ -165,22 +188,10 @@ public sealed class GuardInstruments : IDisposable
         }
     }
 
-    private IEnumerable<Measurement<long>> ObserveRecords()
-    {
-        foreach (var job in Volatile.Read(ref _jobs))
-        {
-            for (var i = 0; i < job.OutcomeTags.Length; i++)
-            {
-                yield return new Measurement<long>(job.Snapshot.RecordsOf(JobSeries.Outcomes[i]), job.OutcomeTags[i]);
-            }
-        }
-    }
-
     /// <summary>A job with its labels made once.</summary>
     private sealed class JobSeries
     {
-        internal static readonly GuardMode[] Modes = Enum.GetValues<GuardMode>();
-        internal static readonly RecordOutcome[] Outcomes = Enum.GetValues<RecordOutcome>();
+        internal static readonly PolicyMode[] Modes = Enum.GetValues<PolicyMode>();
 
         /// <summary>The label's values and the columns behind them.</summary>
         internal static readonly (string Label, Func<JobMetricsSnapshot, int, double> Column)[] Quantiles =
@@ -195,7 +206,6 @@ public sealed class GuardInstruments : IDisposable
             Snapshot = snapshot;
             JobTags = [new("job", snapshot.Job.Value)];
             ModeTags = [.. Modes.Select(mode => With(JobTags, "mode", mode.ToString().ToLowerInvariant()))];
-            OutcomeTags = [.. Outcomes.Select(outcome => With(JobTags, "outcome", SnakeCase(outcome.ToString())))];
             RankTags = [.. snapshot.Ranks.ToArray().Select(rank => TagsOf(JobTags, rank))];
             LagTags = [.. RankTags.Select(tags => Quantiles.Select(q => With(tags, "q", q.Label)).ToArray())];
         }
@@ -205,8 +215,6 @@ public sealed class GuardInstruments : IDisposable
         internal KeyValuePair<string, object?>[] JobTags { get; }
 
         internal KeyValuePair<string, object?>[][] ModeTags { get; }
-
-        internal KeyValuePair<string, object?>[][] OutcomeTags { get; }
 
         internal KeyValuePair<string, object?>[][] RankTags { get; }
 
@@ -220,10 +228,7 @@ public sealed class GuardInstruments : IDisposable
             new("node", rank.Node.Value),
         ];
 
-        private static KeyValuePair<string, object?>[] With(KeyValuePair<string, object?>[] tags, string name, string value) =>
+        internal static KeyValuePair<string, object?>[] With(KeyValuePair<string, object?>[] tags, string name, string value) =>
             [.. tags, new(name, value)];
-
-        private static string SnakeCase(string name) =>
-            string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"_{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}"));
     }
 }

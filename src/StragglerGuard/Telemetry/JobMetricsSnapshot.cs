@@ -1,5 +1,5 @@
 using StragglerGuard.Core;
-using StragglerGuard.Hosting;
+using StragglerGuard.Core.Policy;
 
 namespace StragglerGuard.Telemetry;
 
@@ -8,31 +8,6 @@ namespace StragglerGuard.Telemetry;
 /// <param name="DeviceClass">The class of its device.</param>
 /// <param name="Node">The machine that it runs on.</param>
 public readonly record struct RankLabels(Rank Rank, DeviceClass DeviceClass, NodeId Node);
-
-/// <summary>What became of a record that reached the guardian.</summary>
-public enum RecordOutcome
-{
-    /// <summary>It is part of its step's frame.</summary>
-    Accepted = 0,
-
-    /// <summary>The rank had reported that step already.</summary>
-    Duplicate = 1,
-
-    /// <summary>The step's frame was closed.</summary>
-    Late = 2,
-
-    /// <summary>It came after a later one of the same rank, in time for its frame.</summary>
-    OutOfOrder = 3,
-
-    /// <summary>It belongs to another membership.</summary>
-    OtherGeneration = 4,
-
-    /// <summary>Its content is impossible.</summary>
-    Invalid = 5,
-
-    /// <summary>It never came: the frame was closed without it.</summary>
-    Missing = 6,
-}
 
 /// <summary>
 /// The newest figures of one job: the guardian writes them in place after each frame, the instruments read them when somebody asks. A
@@ -54,7 +29,6 @@ public sealed class JobMetricsSnapshot
     private readonly double[] _microBatches;
     private readonly double[] _straggler;
     private readonly double[] _slowdown;
-    private readonly long[] _records = new long[Enum.GetValues<RecordOutcome>().Length];
 
     /// <summary>Makes the figures of one job, all of them unknown, all counters 0.</summary>
     /// <param name="job">The job.</param>
@@ -139,7 +113,37 @@ public sealed class JobMetricsSnapshot
     public PlanEpoch EpochInForce { get; set; }
 
     /// <summary>What the guard may do.</summary>
-    public GuardMode Mode { get; set; }
+    public PolicyMode Mode { get; set; }
+
+    /// <summary>Counter: records that found their step's frame.</summary>
+    public long RecordsAccepted { get; set; }
+
+    /// <summary>Counter: records of a rank and step that had been reported already.</summary>
+    public long RecordsDuplicate { get; set; }
+
+    /// <summary>Counter: records that came after their frame was closed.</summary>
+    public long RecordsLate { get; set; }
+
+    /// <summary>Counter: records of another membership.</summary>
+    public long RecordsOtherGeneration { get; set; }
+
+    /// <summary>Counter: records of a rank that the membership does not have.</summary>
+    public long RecordsUnknownRank { get; set; }
+
+    /// <summary>Counter: records whose content is impossible.</summary>
+    public long RecordsInvalid { get; set; }
+
+    /// <summary>Counter: records that came after a later one of the same rank, whatever became of them.</summary>
+    public long RecordsOutOfOrder { get; set; }
+
+    /// <summary>Counter: records that had not come when their frame was closed.</summary>
+    public long RecordsMissing { get; set; }
+
+    /// <summary>Counter: frames closed with every rank in them.</summary>
+    public long FramesComplete { get; set; }
+
+    /// <summary>Counter: frames closed with ranks missing.</summary>
+    public long FramesIncomplete { get; set; }
 
     /// <summary>Counter: records overwritten before the agent read them.</summary>
     public long RecordsLost { get; set; }
@@ -152,16 +156,6 @@ public sealed class JobMetricsSnapshot
 
     /// <summary>Counter: steps at which the ranks held different plans.</summary>
     public long VotesSplit { get; set; }
-
-    /// <summary>Sets how many records had an outcome since the job's start.</summary>
-    /// <param name="outcome">The outcome.</param>
-    /// <param name="count">0 or more; not below what was set before.</param>
-    public void SetRecords(RecordOutcome outcome, long count) => _records[(int)outcome] = count;
-
-    /// <summary>How many records had an outcome since the job's start.</summary>
-    /// <param name="outcome">The outcome.</param>
-    /// <returns>0 or more.</returns>
-    public long RecordsOf(RecordOutcome outcome) => _records[(int)outcome];
 
     private double[] Unknown()
     {

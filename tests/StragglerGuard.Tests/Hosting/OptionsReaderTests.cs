@@ -1,4 +1,5 @@
 using System.Globalization;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Tests.Hosting;
@@ -31,7 +32,7 @@ public sealed class OptionsReaderTests
         options.Should().Be(new StragglerGuardOptions
         {
             Job = "llm-7b",
-            Mode = GuardMode.Act,
+            Mode = PolicyMode.Act,
             Agent = new AgentSection { IntervalMs = 250, RingSlots = 8192 },
             Guardian = new GuardianSection { HorizonSteps = 32, LagWindowSteps = 128 },
             Detection = new DetectionSection { MinimumEffect = 0.25 },
@@ -152,7 +153,7 @@ public sealed class OptionsReaderTests
         var outcome = OptionsReader.Check(new StragglerGuardOptions
         {
             Job = null!,
-            Mode = (GuardMode)9,
+            Mode = (PolicyMode)9,
             Policy = new PolicySection { MinGain = double.NaN },
             Agent = new AgentSection { RingSlots = 100 },
             Metrics = null!,

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 using StragglerGuard.Core;
-using StragglerGuard.Hosting;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Tests.Telemetry;
@@ -24,15 +24,18 @@ internal static class ExamplePage
             GuardianLatenessSeconds = 0.5,
             PredictedGain = 0.3125,
             EpochInForce = new PlanEpoch(3),
-            Mode = GuardMode.Act,
+            Mode = PolicyMode.Act,
+            RecordsAccepted = 80_425,
+            RecordsLate = 1,
+            RecordsOutOfOrder = 4,
+            RecordsMissing = 1,
+            FramesComplete = 40_212,
+            FramesIncomplete = 1,
             RecordsLost = 7,
             RecordsTorn = 0,
             PlansProposed = 3,
             VotesSplit = 2,
         };
-        snapshot.SetRecords(RecordOutcome.Accepted, 80_426);
-        snapshot.SetRecords(RecordOutcome.OutOfOrder, 4);
-        snapshot.SetRecords(RecordOutcome.Missing, 1);
         snapshot.LagP50Seconds[0] = 0.004;
         snapshot.LagP95Seconds[0] = 0.0075;
         snapshot.LagP99Seconds[0] = 0.01;

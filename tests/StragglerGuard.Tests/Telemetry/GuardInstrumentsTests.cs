@@ -88,7 +88,7 @@ public sealed class GuardInstrumentsTests
         {
             snapshot.Step = step;
             snapshot.StepSeconds = step * 0.001;
-            snapshot.SetRecords(RecordOutcome.Accepted, step);
+            snapshot.RecordsAccepted = step;
             for (var rank = 0; rank < snapshot.Ranks.Length; rank++)
             {
                 snapshot.LagP50Seconds[rank] = step;

@@ -107,19 +107,19 @@ public sealed class TextExpositionTests
     public void Write_BeyondTheCap_LeavesOutTheLastAndCountsThem()
     {
         using var instruments = new GuardInstruments();
-        using var capped = new TextExposition(instruments.Meter, maxSeries: 25);
+        using var capped = new TextExposition(instruments.Meter, maxSeries: 30);
         using var whole = new TextExposition(instruments.Meter);
         instruments.Track(ExamplePage.Snapshot());
         var all = Lines(whole.Text());
 
         var page = Lines(capped.Text());
 
-        page.Should().HaveCount(26);
-        page[..25].Should().Equal(all[..25]);
-        page[25].Should().Be($"stragglerguard_exposition_dropped_series_total {all.Length - 1 - 25}");
-        Lines(capped.Text())[25].Should().Be($"stragglerguard_exposition_dropped_series_total {2 * (all.Length - 1 - 25)}", "it is a counter");
-        capped.DroppedSeries.Should().Be(2 * (all.Length - 1 - 25));
-        page[..25].Should().Contain(all.Where(line => line.StartsWith("stragglerguard_job_", StringComparison.Ordinal)), "figures of ranks go first");
+        page.Should().HaveCount(31);
+        page[..30].Should().Equal(all[..30]);
+        page[30].Should().Be($"stragglerguard_exposition_dropped_series_total {all.Length - 1 - 30}");
+        Lines(capped.Text())[30].Should().Be($"stragglerguard_exposition_dropped_series_total {2 * (all.Length - 1 - 30)}", "it is a counter");
+        capped.DroppedSeries.Should().Be(2 * (all.Length - 1 - 30));
+        page[..30].Should().Contain(all.Where(line => line.StartsWith("stragglerguard_job_", StringComparison.Ordinal)), "figures of ranks go first");
     }
 
     [Fact]
