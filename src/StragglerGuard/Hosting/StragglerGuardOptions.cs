@@ -1,0 +1,140 @@
+using StragglerGuard.Core.Policy;
+
+namespace StragglerGuard.Hosting;
+
+/// <summary>
+/// Every setting of a guard: from JSON by <see cref="OptionsReader"/>, or from code, checked by <see cref="OptionsReader.Check"/>.
+/// </summary>
+/// <remarks>
+/// Keys of the JSON are the names here in camel case, sections are objects. Each property's range is enforced from its attribute,
+/// and <c>config/stragglerguard.json</c> holds every key with its default.
+/// </remarks>
+public sealed record StragglerGuardOptions
+{
+    /// <summary>Names the job in reports and metrics.</summary>
+    /// <value>1 to 128 characters; default <c>job</c>.</value>
+    [TextOption(1, 128)]
+    public string Job { get; init; } = "job";
+
+    /// <summary>What the guard may do with what it finds.</summary>
+    /// <value>Default <see cref="PolicyMode.Observe"/>.</value>
+    [ChoiceOption]
+    public PolicyMode Mode { get; init; } = PolicyMode.Observe;
+
+    /// <summary>The part beside the ranks: drains their rings, reports.</summary>
+    public AgentSection Agent { get; init; } = new();
+
+    /// <summary>The one that joins the reports of a job.</summary>
+    public GuardianSection Guardian { get; init; } = new();
+
+    /// <summary>When a rank counts as slow.</summary>
+    public DetectionSection Detection { get; init; } = new();
+
+    /// <summary>When a new plan is worth its cost.</summary>
+    public PolicySection Policy { get; init; } = new();
+
+    /// <summary>How tensors move between ranks.</summary>
+    public CollectivesSection Collectives { get; init; } = new();
+
+    /// <summary>The metrics page.</summary>
+    public MetricsSection Metrics { get; init; } = new();
+}
+
+/// <summary>Settings of the agent.</summary>
+public sealed record AgentSection
+{
+    /// <summary>How often the rings are drained and a report is sent.</summary>
+    /// <value>ms, 10 to 60,000; default 1,000.</value>
+    [NumberOption(10, 60_000, Unit = "ms")]
+    public int IntervalMs { get; init; } = 1_000;
+
+    /// <summary>Steps that a rank's ring holds before it overwrites.</summary>
+    /// <value>A power of two, 64 to 4,194,304; default 4,096 (512 KiB a rank).</value>
+    [NumberOption(64, 1 << 22, PowerOfTwo = true)]
+    public int RingSlots { get; init; } = 4_096;
+}
+
+/// <summary>Settings of the guardian.</summary>
+public sealed record GuardianSection
+{
+    /// <summary>How far a step may lie behind the newest before it is closed without the ranks that are missing.</summary>
+    /// <value>Steps, 1 to 4,096; default 64.</value>
+    [NumberOption(1, 4_096, Unit = "steps")]
+    public int HorizonSteps { get; init; } = 64;
+
+    /// <summary>The window of the lag statistics.</summary>
+    /// <value>Steps, 8 to 65,536; default 256.</value>
+    [NumberOption(8, 65_536, Unit = "steps")]
+    public int LagWindowSteps { get; init; } = 256;
+}
+
+/// <summary>Settings of the detection. Its other parameters are two frozen sets, on which the stated false-alarm rate rests.</summary>
+public sealed record DetectionSection
+{
+    /// <summary>The least slowdown that counts: 0.10 means 10 % more compute time per unit of work.</summary>
+    /// <value>Share, 0.02 to 10; default 0.10.</value>
+    [NumberOption(0.02, 10)]
+    public double MinimumEffect { get; init; } = 0.10;
+}
+
+/// <summary>Settings of the policy.</summary>
+public sealed record PolicySection
+{
+    /// <summary>The least gain in step time for which the work is dealt anew.</summary>
+    /// <value>Share, 0 to 0.99; default 0.02.</value>
+    [NumberOption(0, 0.99)]
+    public double MinGain { get; init; } = 0.02;
+
+    /// <summary>What a change of plan costs the job, once.</summary>
+    /// <value>Seconds, 0 to 3,600; default 0.1.</value>
+    [NumberOption(0, 3_600, Unit = "s")]
+    public double SwitchCostSeconds { get; init; } = 0.1;
+
+    /// <summary>Over how many steps that cost has to be won back.</summary>
+    /// <value>Steps, 1 to 1,000,000; default 200.</value>
+    [NumberOption(1, 1_000_000, Unit = "steps")]
+    public int HorizonSteps { get; init; } = 200;
+
+    /// <summary>The least distance between two plans.</summary>
+    /// <value>Steps, 0 to 1,000,000; default 20.</value>
+    [NumberOption(0, 1_000_000, Unit = "steps")]
+    public int CoolDownSteps { get; init; } = 20;
+
+    /// <summary>The share of flagged ranks above which the guard holds its fire: the fault is then likely its own or common to all.</summary>
+    /// <value>Share, 0.01 to 1; default 0.5.</value>
+    [NumberOption(0.01, 1)]
+    public double BrakeShare { get; init; } = 0.5;
+}
+
+/// <summary>Settings of the collectives.</summary>
+public sealed record CollectivesSection
+{
+    /// <summary>How long a collective waits before it names the ranks that never came.</summary>
+    /// <value>Seconds, 0.1 to 3,600; default 30.</value>
+    [NumberOption(0.1, 3_600, Unit = "s")]
+    public double TimeoutSeconds { get; init; } = 30;
+
+    /// <summary>The piece in which a tensor travels.</summary>
+    /// <value>Bytes, 4,096 to 67,108,864; default 262,144.</value>
+    [NumberOption(4_096, 1 << 26, Unit = "bytes")]
+    public int ChunkBytes { get; init; } = 262_144;
+}
+
+/// <summary>Settings of the metrics page.</summary>
+public sealed record MetricsSection
+{
+    /// <summary>Where the page listens. Anything but loopback shows it to the network.</summary>
+    /// <value>An IPv4 or IPv6 address; default <c>127.0.0.1</c>.</value>
+    [AddressOption]
+    public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>On which port.</summary>
+    /// <value>1 to 65,535; null (the default) or 0: no page.</value>
+    [NumberOption(0, 65_535)]
+    public int? Port { get; init; }
+
+    /// <summary>The most series on the page; what goes beyond is left out and counted.</summary>
+    /// <value>100 to 1,000,000; default 10,000.</value>
+    [NumberOption(100, 1_000_000)]
+    public int MaxSeries { get; init; } = 10_000;
+}

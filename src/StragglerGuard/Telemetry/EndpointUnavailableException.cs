@@ -1,0 +1,13 @@
+using System.Net;
+
+namespace StragglerGuard.Telemetry;
+
+/// <summary>An address and port that the guard was told to listen on can't be had.</summary>
+public sealed class EndpointUnavailableException : IOException
+{
+    internal EndpointUnavailableException(IPEndPoint endpoint, string reason, Exception inner)
+        : base($"Can't listen on {endpoint}: {reason}.", inner) => Endpoint = endpoint;
+
+    /// <summary>The address and port.</summary>
+    public IPEndPoint Endpoint { get; }
+}
