@@ -6,7 +6,7 @@ namespace StragglerGuard.Core.Baselines;
 /// <para>σ = 1.4826 · MAD, the factor that makes it the standard deviation of normal noise (Rousseeuw &amp; Croux, "Alternatives to the Median
 /// Absolute Deviation", JASA 1993). Two corrections keep it from being too small, never the other way: noise with memory averages out more slowly,
 /// so σ is raised by √((1 + r)/(1 − r)), r the lag-1 autocorrelation of the clipped values, which makes it the long-run σ that a sum of
-/// values obeys; and an estimate from n values is raised by 1 + 4/n, the more the fewer they are. Then comes the floor.</para>
+/// values obeys; and an estimate from n values is raised by 1 + 8/n, the more the fewer they are. Then comes the floor.</para>
 /// <para>Statistics are recomputed every <see cref="RefreshEvery"/> additions: the cost per value is a sixteenth of a selection.</para>
 /// </remarks>
 internal sealed class SelfBaseline
@@ -17,7 +17,7 @@ internal sealed class SelfBaseline
     private const double MadToSigma = 1.4826;
     private const double AutocorrelationMax = 0.8;
     private const double AutocorrelationClip = 3;
-    private const double SmallSample = 4;
+    private const double SmallSample = 8;
 
     private readonly double[] _ring;
     private readonly double[] _scratch;
@@ -48,6 +48,9 @@ internal sealed class SelfBaseline
 
     /// <summary>Robust long-run standard deviation as of the last recomputation, never below the floor.</summary>
     public double Sigma { get; private set; }
+
+    /// <summary>Whether the statistics include the value added last.</summary>
+    public bool IsFresh => _sinceRefresh == 0;
 
     /// <summary>Adds a healthy value; the oldest leaves a full ring.</summary>
     public void Add(double value)
