@@ -21,23 +21,15 @@ public sealed class SlownessDetector
     // Standard error of a median of n normal values: √(π/2)·σ/√n.
     private const double MedianError = 1.2533;
 
-    // A rank is compared with two peers at least, even when others are missing from the frame.
-    private const int PeersInFrameMin = 2;
-
     private readonly RankCohort[] _cohorts;
     private readonly RankSeries[] _series;
     private readonly int[][] _peerCohorts;
     private readonly JobShiftMonitor _job;
     private readonly double _effectMin;
 
-    private readonly bool[] _known;
-    private readonly double[] _level;
-    private readonly double[] _residual;
+    private readonly FrameComparison _frame;
     private readonly double[] _shift;
-    private readonly int[] _compared;
     private readonly double[] _scratch;
-    private double _common;
-    private int _commonCount;
     private bool _anySuspect;
 
     /// <summary>Begins with nothing learned.</summary>
@@ -62,11 +54,7 @@ public sealed class SlownessDetector
         MinimumEffect = minimumEffect;
         _effectMin = Math.Log(1 + minimumEffect);
         _cohorts = [.. cohorts];
-        _known = new bool[ranks];
-        _level = new double[ranks];
-        _residual = new double[ranks];
         _shift = new double[ranks];
-        _compared = new int[ranks];
         _scratch = new double[Math.Max(ranks, DetectionParameters.Peers.BaselineSteps)];
         _peerCohorts = [.. Enumerable.Range(0, ranks)
             .GroupBy(rank => _cohorts[rank])
@@ -75,6 +63,7 @@ public sealed class SlownessDetector
         var withPeers = _peerCohorts.SelectMany(members => members).ToHashSet();
         _series = [.. Enumerable.Range(0, ranks).Select(rank => new RankSeries(
             withPeers.Contains(rank) ? DetectionParameters.Peers : DetectionParameters.SingleSeries, _scratch))];
+        _frame = new FrameComparison(_series, _scratch);
         _job = new JobShiftMonitor(DetectionParameters.SingleSeries, _scratch);
     }
 
@@ -131,17 +120,11 @@ public sealed class SlownessDetector
         }
 
         Step = frame.Step;
-        ReadLevels(frame);
-        foreach (int[] cohort in _peerCohorts)
-        {
-            CompareWithPeers(cohort);
-        }
-
-        FindCommonPart();
+        _frame.Read(frame, _peerCohorts);
         FollowEachRank();
-        if (_commonCount > 1)
+        if (_frame.CommonCount > 1)
         {
-            _job.Add(_common, Step);
+            _job.Add(_frame.Common, Step);
         }
 
         if (_anySuspect || _job.IsSlower || _job.IsFaster)
@@ -154,104 +137,18 @@ public sealed class SlownessDetector
         JudgeRecoveries(sink);
     }
 
-    private void ReadLevels(StepFrame frame)
-    {
-        ReadOnlySpan<bool> present = frame.Present;
-        ReadOnlySpan<long> computeNs = frame.ComputeNs;
-        ReadOnlySpan<int> workUnits = frame.WorkUnits;
-        for (int rank = 0; rank < _level.Length; rank++)
-        {
-            bool known = present[rank] && computeNs[rank] > 0 && workUnits[rank] > 0;
-            _known[rank] = known;
-            _level[rank] = known ? Math.Log((double)computeNs[rank] / workUnits[rank]) : double.NaN;
-        }
-    }
-
-    // Flagged ranks are no yardstick, unless too few others are there.
-    private void CompareWithPeers(int[] members)
-    {
-        PeerMedian healthy = MedianOf(members, andFlagged: false);
-        PeerMedian all = healthy;
-        if (healthy.Count <= PeersInFrameMin)
-        {
-            all = MedianOf(members, andFlagged: true);
-        }
-
-        foreach (int rank in members)
-        {
-            if (!_known[rank])
-            {
-                continue;
-            }
-
-            bool isFlagged = _series[rank].IsFlagged;
-            int healthyPeers = healthy.Count - (isFlagged ? 0 : 1);
-            if (healthyPeers >= PeersInFrameMin)
-            {
-                _compared[rank] = healthyPeers;
-                _residual[rank] = _level[rank] - (isFlagged ? healthy.OfAll() : healthy.Without(_level[rank]));
-            }
-            else if (all.Count > PeersInFrameMin)
-            {
-                _compared[rank] = all.Count - 1;
-                _residual[rank] = _level[rank] - all.Without(_level[rank]);
-            }
-            else
-            {
-                _known[rank] = false;
-            }
-        }
-    }
-
-    private PeerMedian MedianOf(int[] members, bool andFlagged)
-    {
-        int count = 0;
-        foreach (int rank in members)
-        {
-            if (_known[rank] && (andFlagged || !_series[rank].IsFlagged))
-            {
-                _scratch[count++] = _level[rank];
-            }
-        }
-
-        return PeerMedian.Of(_scratch.AsSpan(0, count));
-    }
-
-    private bool IsJudged(int rank) => _known[rank] && _series[rank].IsLearned && !_series[rank].IsFlagged;
-
-    private void FindCommonPart()
-    {
-        int count = 0;
-        for (int rank = 0; rank < _level.Length; rank++)
-        {
-            if (IsJudged(rank))
-            {
-                _scratch[count++] = _level[rank] - _series[rank].Own.Center;
-            }
-        }
-
-        _commonCount = count;
-        _common = count > 0 ? OrderStatistics.LowerMedian(_scratch.AsSpan(0, count)) : 0;
-    }
-
     private void FollowEachRank()
     {
         _anySuspect = false;
         for (int rank = 0; rank < _series.Length; rank++)
         {
             RankSeries series = _series[rank];
-            if (!_known[rank])
+            if (!_frame.IsKnown(rank))
             {
                 continue;
             }
 
-            if (series.AgainstPeers is null && !TryCompareWithHistory(rank, series))
-            {
-                _known[rank] = false;
-                continue;
-            }
-
-            series.Remember(_level[rank], _residual[rank], Step);
+            series.Remember(_frame.LevelOf(rank), _frame.ResidualOf(rank), Step);
             if (series.IsLearned && !series.IsFlagged)
             {
                 series.Cusum.Add(ZOf(rank, series), Step, series.Parameters);
@@ -260,28 +157,9 @@ public sealed class SlownessDetector
         }
     }
 
-    // Where nobody is there to tell a common change from an own one, a rank of several is given the benefit of the doubt.
-    private bool TryCompareWithHistory(int rank, RankSeries series)
-    {
-        int others = Math.Max(0, series.IsFlagged ? _commonCount : _commonCount - 1);
-        bool isAlone = Ranks == 1;
-        if (series.IsFlagged && others == 0 && !isAlone)
-        {
-            return false;
-        }
-
-        _compared[rank] = others;
-        double own = _level[rank] - series.OwnReference;
-        _residual[rank] = !series.IsLearned ? 0
-            : isAlone ? own
-            : others > 0 ? own - _common
-            : 0;
-        return true;
-    }
-
     private double ZOf(int rank, RankSeries series)
     {
-        double value = series.AgainstPeers is null ? _level[rank] : _residual[rank];
+        double value = series.AgainstPeers is null ? _frame.LevelOf(rank) : _frame.ResidualOf(rank);
         return (value - series.Judged.Center) / series.Judged.Sigma;
     }
 
@@ -290,7 +168,7 @@ public sealed class SlownessDetector
         int count = 0;
         for (int rank = 0; rank < _series.Length; rank++)
         {
-            if (IsJudged(rank))
+            if (_frame.IsJudged(rank))
             {
                 _shift[rank] = _series[rank].RecentLevel() - _series[rank].Own.Center;
                 _scratch[count++] = _shift[rank];
@@ -311,7 +189,7 @@ public sealed class SlownessDetector
         // A common cause must be seen before anyone is accused, whichever of those it touched was certain first.
         for (int rank = 0; rank < _series.Length; rank++)
         {
-            if (IsJudged(rank)
+            if (_frame.IsJudged(rank)
                 && Check(rank, count, commonShift, out _, out _)
                 && TryFollowCommonShift(_shift[rank], _series[rank].Cusum.UpOnsetStep, _series[rank].Judged.Sigma, sink))
             {
@@ -321,7 +199,7 @@ public sealed class SlownessDetector
 
         for (int rank = 0; rank < _series.Length; rank++)
         {
-            if (!IsJudged(rank) || !_series[rank].IsSuspect(out bool slower))
+            if (!_frame.IsJudged(rank) || !_series[rank].IsSuspect(out bool slower))
             {
                 continue;
             }
@@ -384,7 +262,7 @@ public sealed class SlownessDetector
         int alike = 0;
         for (int rank = 0; rank < _series.Length; rank++)
         {
-            if (IsJudged(rank))
+            if (_frame.IsJudged(rank))
             {
                 judged++;
                 alike += IsAlike(_shift[rank], shift) ? 1 : 0;
@@ -404,11 +282,11 @@ public sealed class SlownessDetector
             {
                 series.FollowCommon(shift);
             }
-            else if (IsJudged(rank) && IsAlike(_shift[rank], shift))
+            else if (_frame.IsJudged(rank) && IsAlike(_shift[rank], shift))
             {
                 series.Follow(steps, _shift[rank]);
             }
-            else if (IsJudged(rank) && series.AgainstPeers is not null)
+            else if (_frame.IsJudged(rank) && series.AgainstPeers is not null)
             {
                 // It stayed where it was, but its peers moved.
                 series.Follow(steps, shift: 0);
@@ -450,18 +328,18 @@ public sealed class SlownessDetector
         for (int rank = 0; rank < _series.Length; rank++)
         {
             RankSeries series = _series[rank];
-            if (!_known[rank] || series.IsFlagged)
+            if (!_frame.IsKnown(rank) || series.IsFlagged)
             {
                 continue;
             }
 
             if (!series.IsLearned)
             {
-                series.Learn(_level[rank], _residual[rank], Step);
+                series.Learn(_frame.LevelOf(rank), _frame.ResidualOf(rank), Step);
                 continue;
             }
 
-            series.AdmitOrRefuse(_level[rank], _residual[rank], ZOf(rank, series));
+            series.AdmitOrRefuse(_frame.LevelOf(rank), _frame.ResidualOf(rank), ZOf(rank, series));
             if (series.RefusedSteps >= DetectionParameters.Peers.WarmUpSteps)
             {
                 series.BeginAnew(series.Parameters.WarmUpSteps);
@@ -476,7 +354,7 @@ public sealed class SlownessDetector
             foreach (int rank in members)
             {
                 RankSeries series = _series[rank];
-                if (!IsJudged(rank) || !series.IsHistoryRefreshed)
+                if (!_frame.IsJudged(rank) || !series.IsHistoryRefreshed)
                 {
                     continue;
                 }
@@ -532,7 +410,7 @@ public sealed class SlownessDetector
             OwnShift = ownShift,
             Sigma = sigma,
             Threshold = threshold,
-            RanksCompared = _compared[rank],
+            RanksCompared = _frame.ComparedWith(rank),
         });
     }
 
@@ -541,7 +419,7 @@ public sealed class SlownessDetector
         for (int rank = 0; StragglingCount > 0 && rank < _series.Length; rank++)
         {
             RankSeries series = _series[rank];
-            if (!series.IsFlagged || !_known[rank])
+            if (!series.IsFlagged || !_frame.IsKnown(rank))
             {
                 continue;
             }
@@ -571,7 +449,7 @@ public sealed class SlownessDetector
                 OwnShift = ownShift,
                 Sigma = sigma,
                 Threshold = 0.5 * _effectMin,
-                RanksCompared = _compared[rank],
+                RanksCompared = _frame.ComparedWith(rank),
             });
         }
     }
