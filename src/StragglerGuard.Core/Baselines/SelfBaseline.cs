@@ -7,11 +7,12 @@ namespace StragglerGuard.Core.Baselines;
 /// Absolute Deviation", JASA 1993). Two corrections keep it from being too small, never the other way: noise with memory averages out more slowly,
 /// so σ is raised by √((1 + r)/(1 − r)), r the lag-1 autocorrelation of the clipped values, which makes it the long-run σ that a sum of
 /// values obeys; and an estimate from n values is raised by 1 + 8/n, the more the fewer they are. Then comes the floor.</para>
-/// <para>Statistics are recomputed every <see cref="RefreshEvery"/> additions: the cost per value is a sixteenth of a selection.</para>
+/// <para>The median is recomputed every <see cref="RefreshEvery"/> additions, every second time of that once the ring is full and a few values
+/// move little; σ when it is next asked for, so that a series of which only the level matters pays for no more.</para>
 /// </remarks>
 internal sealed class SelfBaseline
 {
-    /// <summary>Additions between two recomputations.</summary>
+    /// <summary>Additions between two recomputations while the ring fills.</summary>
     public const int RefreshEvery = 16;
 
     private const double MadToSigma = 1.4826;
@@ -24,11 +25,13 @@ internal sealed class SelfBaseline
     private readonly double _sigmaFloor;
     private int _next;
     private int _sinceRefresh;
+    private double _sigma;
+    private bool _isSigmaStale;
 
     /// <summary>Begins empty.</summary>
     /// <param name="capacity">Values kept, 2 or more.</param>
     /// <param name="sigmaFloor">Smallest σ ever answered, above 0.</param>
-    /// <param name="scratch">At least <paramref name="capacity"/> long; may be shared by baselines that one thread uses.</param>
+    /// <param name="scratch">At least <paramref name="capacity"/> long; may be shared by what one thread uses: nothing is kept in it from call to call, reading σ included.</param>
     public SelfBaseline(int capacity, double sigmaFloor, double[] scratch)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 2);
@@ -37,7 +40,7 @@ internal sealed class SelfBaseline
         _ring = new double[capacity];
         _scratch = scratch;
         _sigmaFloor = sigmaFloor;
-        Sigma = sigmaFloor;
+        _sigma = sigmaFloor;
     }
 
     /// <summary>Values held.</summary>
@@ -46,8 +49,20 @@ internal sealed class SelfBaseline
     /// <summary>Median as of the last recomputation.</summary>
     public double Center { get; private set; }
 
-    /// <summary>Robust long-run standard deviation as of the last recomputation, never below the floor.</summary>
-    public double Sigma { get; private set; }
+    /// <summary>Robust long-run standard deviation around <see cref="Center"/>, never below the floor.</summary>
+    public double Sigma
+    {
+        get
+        {
+            if (_isSigmaStale)
+            {
+                _isSigmaStale = false;
+                _sigma = ComputeSigma();
+            }
+
+            return _sigma;
+        }
+    }
 
     /// <summary>Whether the statistics include the value added last.</summary>
     public bool IsFresh => _sinceRefresh == 0;
@@ -58,7 +73,7 @@ internal sealed class SelfBaseline
         _ring[_next] = value;
         _next = _next + 1 == _ring.Length ? 0 : _next + 1;
         Count = Math.Min(Count + 1, _ring.Length);
-        if (++_sinceRefresh >= RefreshEvery)
+        if (++_sinceRefresh >= (Count < _ring.Length ? RefreshEvery : 2 * RefreshEvery))
         {
             Refresh();
         }
@@ -82,10 +97,11 @@ internal sealed class SelfBaseline
         _next = 0;
         _sinceRefresh = 0;
         Center = 0;
-        Sigma = _sigmaFloor;
+        _sigma = _sigmaFloor;
+        _isSigmaStale = false;
     }
 
-    /// <summary>Recomputes median and σ now.</summary>
+    /// <summary>Recomputes the median now, and σ when it is next asked for.</summary>
     public void Refresh()
     {
         _sinceRefresh = 0;
@@ -97,9 +113,16 @@ internal sealed class SelfBaseline
         Span<double> scratch = _scratch.AsSpan(0, Count);
         _ring.AsSpan(0, Count).CopyTo(scratch);
         Center = OrderStatistics.Median(scratch);
+        _isSigmaStale = true;
+    }
+
+    private double ComputeSigma()
+    {
+        Span<double> scratch = _scratch.AsSpan(0, Count);
+        double center = Center;
         for (int i = 0; i < scratch.Length; i++)
         {
-            scratch[i] = Math.Abs(_ring[i] - Center);
+            scratch[i] = Math.Abs(_ring[i] - center);
         }
 
         double sigma = MadToSigma * OrderStatistics.Median(scratch);
@@ -109,22 +132,26 @@ internal sealed class SelfBaseline
             sigma *= Math.Sqrt((1 + r) / (1 - r)) * (1 + (SmallSample / Count));
         }
 
-        Sigma = Math.Max(_sigmaFloor, sigma);
+        return Math.Max(_sigmaFloor, sigma);
     }
 
     private double Autocorrelation(double sigma)
     {
+        // In the order of time: a full ring begins behind the newest value.
+        int oldest = Count == _ring.Length ? _next : 0;
+        double clip = AutocorrelationClip * sigma;
         double squares = 0;
         double products = 0;
         double previous = 0;
-        int index = Count == _ring.Length ? _next : 0;
-        for (int i = 0; i < Count; i++)
+        for (int pass = 0; pass < 2; pass++)
         {
-            double u = Math.Clamp((_ring[index] - Center) / sigma, -AutocorrelationClip, AutocorrelationClip);
-            squares += u * u;
-            products += u * previous;
-            previous = u;
-            index = index + 1 == _ring.Length ? 0 : index + 1;
+            foreach (double value in pass == 0 ? _ring.AsSpan(oldest, Count - oldest) : _ring.AsSpan(0, oldest))
+            {
+                double u = Math.Min(Math.Max(value - Center, -clip), clip);
+                squares += u * u;
+                products += u * previous;
+                previous = u;
+            }
         }
 
         return products / squares;

@@ -65,6 +65,7 @@ public sealed class SelfBaselineTests
             baseline.Add(i % 5 * 0.1);
         }
 
+        baseline.Refresh();
         double center = baseline.Center;
         double sigma = baseline.Sigma;
         baseline.Shift(2);
