@@ -1,0 +1,91 @@
+using System.Collections;
+
+namespace StragglerGuard.Core.Detection;
+
+/// <summary>What a <see cref="SlownessDetector"/> has to say.</summary>
+public enum DetectionEventKind
+{
+    /// <summary>A rank is slow; <see cref="DetectionEvent.Verdict"/> says in which way.</summary>
+    StragglerConfirmed = 0,
+
+    /// <summary>A rank that was slow no longer is.</summary>
+    StragglerRecovered = 1,
+
+    /// <summary>So many ranks changed alike that the cause is common: nobody is accused.</summary>
+    CommonShiftDetected = 2,
+}
+
+/// <summary>One event with the numbers that it rests on. Logarithms are natural; shifts are of log(compute time per unit of work).</summary>
+public readonly record struct DetectionEvent
+{
+    /// <summary>What happened.</summary>
+    public DetectionEventKind Kind { get; init; }
+
+    /// <summary>To whom.</summary>
+    /// <value>Null for a common shift.</value>
+    public Rank? Rank { get; init; }
+
+    /// <summary>In which way the rank is, or was, slow; meaningless for a common shift.</summary>
+    public VerdictKind Verdict { get; init; }
+
+    /// <summary>What the rank was measured against.</summary>
+    public DetectionMode Mode { get; init; }
+
+    /// <summary>Step at which it began: the CUSUM last left zero there.</summary>
+    public long OnsetStep { get; init; }
+
+    /// <summary>Step whose frame brought the certainty.</summary>
+    public long RaisedAtStep { get; init; }
+
+    /// <summary>Time for a unit of work over what it would be were the rank healthy: e^<see cref="Residual"/>. For a common shift, new over old.</summary>
+    /// <value>Above 0; 1 is no change.</value>
+    public double Slowdown { get; init; }
+
+    /// <summary>Median over the check: distance from the peers' median, or from own history less what is common to all.</summary>
+    public double Residual { get; init; }
+
+    /// <summary>Median over the check: distance from own history.</summary>
+    /// <value>NaN where there was none, as in slowness from the first step.</value>
+    public double OwnShift { get; init; }
+
+    /// <summary>σ of the series that the residual was judged by.</summary>
+    public double Sigma { get; init; }
+
+    /// <summary>What the residual had to reach.</summary>
+    public double Threshold { get; init; }
+
+    /// <summary>Ranks that the rank was compared with: its peers, or the other judged ranks of the job. For a common shift: the ranks judged.</summary>
+    public int RanksCompared { get; init; }
+
+    /// <summary>Ranks that changed alike; 0 but for a common shift.</summary>
+    public int RanksShifted { get; init; }
+}
+
+/// <summary>A reusable list that a <see cref="SlownessDetector"/> appends its events to. Clear it between frames; it grows only beyond its capacity.</summary>
+public sealed class DetectionEvents : IReadOnlyList<DetectionEvent>
+{
+    private readonly List<DetectionEvent> _events;
+
+    /// <summary>Begins empty.</summary>
+    /// <param name="capacity">Events that fit without growing, 0 or more. One frame brings one a rank and one for the job at most.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="capacity"/> is negative.</exception>
+    public DetectionEvents(int capacity = 16) => _events = new List<DetectionEvent>(capacity);
+
+    /// <inheritdoc/>
+    public int Count => _events.Count;
+
+    /// <inheritdoc/>
+    public DetectionEvent this[int index] => _events[index];
+
+    /// <summary>Empties the list and keeps its room.</summary>
+    public void Clear() => _events.Clear();
+
+    /// <summary>Enumerates without allocation.</summary>
+    public List<DetectionEvent>.Enumerator GetEnumerator() => _events.GetEnumerator();
+
+    IEnumerator<DetectionEvent> IEnumerable<DetectionEvent>.GetEnumerator() => _events.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => _events.GetEnumerator();
+
+    internal void Add(in DetectionEvent detectionEvent) => _events.Add(detectionEvent);
+}

@@ -1,0 +1,223 @@
+using StragglerGuard.Core.Baselines;
+
+namespace StragglerGuard.Core.Detection;
+
+/// <summary>What the detector remembers of one rank.</summary>
+/// <remarks>A level is log(compute time per unit of work); a residual is a level's distance from what it is compared with.</remarks>
+internal sealed class RankSeries
+{
+    /// <summary>Steps for which a former level is remembered after the rank left it for a faster one.</summary>
+    public const int FormerLevelSteps = 512;
+
+    /// <summary>Steps whose values a baseline may be begun anew from.</summary>
+    public const int RecentSteps = 32;
+
+    private readonly double[] _recentLevel = new double[RecentSteps];
+    private readonly double[] _recentResidual = new double[RecentSteps];
+    private readonly long[] _recentStep = new long[RecentSteps];
+    private int _recentCount;
+    private int _newest = RecentSteps - 1;
+    private double _formerLevel;
+    private int _formerLevelLeft;
+
+    public RankSeries(DetectionParameters parameters, double[] scratch)
+    {
+        Parameters = parameters;
+        Own = new SelfBaseline(parameters.BaselineSteps, parameters.SigmaFloor, scratch);
+        AgainstPeers = parameters.Mode == DetectionMode.Peers
+            ? new SelfBaseline(parameters.BaselineSteps, parameters.SigmaFloor, scratch)
+            : null;
+    }
+
+    public DetectionParameters Parameters { get; }
+
+    /// <summary>Baseline of the levels.</summary>
+    public SelfBaseline Own { get; }
+
+    /// <summary>Baseline of the residuals; null where there are too few peers.</summary>
+    public SelfBaseline? AgainstPeers { get; }
+
+    /// <summary>The baseline that the CUSUM's z refers to.</summary>
+    public SelfBaseline Judged => AgainstPeers ?? Own;
+
+    public TwoSidedCusum Cusum;
+
+    public bool IsLearned { get; private set; }
+
+    /// <summary>Whether the baselines still are those of the rank's first steps.</summary>
+    public bool IsFirstHistory { get; private set; } = true;
+
+    /// <summary>Oldest step that the baselines were learned from since they were last begun.</summary>
+    public long LearnedFromStep { get; private set; }
+
+    /// <summary>Whether the median against peers was recomputed with this frame, so that standing slowness is worth a look.</summary>
+    public bool IsHistoryRefreshed { get; private set; }
+
+    public bool IsFlagged { get; private set; }
+
+    public VerdictKind Kind { get; private set; }
+
+    public long OnsetStep { get; private set; }
+
+    public long RaisedAtStep { get; private set; }
+
+    /// <summary>Steps in a row that a flagged rank has been calm for.</summary>
+    public int CalmSteps { get; set; }
+
+    /// <summary>Steps, less those admitted since, that were kept out of the baselines.</summary>
+    public int RefusedSteps { get; private set; }
+
+    /// <summary>The level that the own shift is measured from: a return to a level once judged healthy is no slowness.</summary>
+    public double OwnReference => _formerLevelLeft > 0 ? Math.Max(Own.Center, _formerLevel) : Own.Center;
+
+    public bool IsSuspect(out bool slower)
+    {
+        slower = Cusum.Up >= Parameters.DecisionLimitZ;
+        return slower || Cusum.Down >= Parameters.DecisionLimitZ;
+    }
+
+    public void Remember(double level, double residual, long step)
+    {
+        _newest = (_newest + 1) % RecentSteps;
+        _recentLevel[_newest] = level;
+        _recentResidual[_newest] = residual;
+        _recentStep[_newest] = step;
+        _recentCount = Math.Min(_recentCount + 1, RecentSteps);
+        IsHistoryRefreshed = false;
+    }
+
+    public double RecentLevel() => RecentMedian(_recentLevel);
+
+    public double RecentResidual() => RecentMedian(_recentResidual);
+
+    /// <summary>Takes the newest step into the baselines while they are learned for the first time or anew.</summary>
+    public void Learn(double level, double residual, long step)
+    {
+        if (Own.Count == 0)
+        {
+            LearnedFromStep = step;
+        }
+
+        Own.Add(level);
+        AgainstPeers?.Add(residual);
+        if (Own.Count >= Parameters.WarmUpSteps)
+        {
+            FinishLearning();
+        }
+    }
+
+    /// <summary>Takes the newest step into the baselines if it is judged healthy: not clipped, and the rank no suspect.</summary>
+    public void AdmitOrRefuse(double level, double residual, double z)
+    {
+        if (_formerLevelLeft > 0)
+        {
+            _formerLevelLeft--;
+        }
+
+        if (Math.Abs(z) > Parameters.ClipZ || IsSuspect(out _))
+        {
+            RefusedSteps++;
+            return;
+        }
+
+        RefusedSteps = Math.Max(0, RefusedSteps - 1);
+        Own.Add(level);
+        if (AgainstPeers is not null)
+        {
+            AgainstPeers.Add(residual);
+            IsHistoryRefreshed = AgainstPeers.IsFresh;
+        }
+    }
+
+    public void Flag(VerdictKind kind, long onsetStep, long raisedAtStep)
+    {
+        IsFlagged = true;
+        Kind = kind;
+        OnsetStep = onsetStep;
+        RaisedAtStep = raisedAtStep;
+        CalmSteps = 0;
+        RefusedSteps = 0;
+        Cusum.Reset();
+    }
+
+    /// <summary>The verdict is over. A history that was slow itself is no yardstick any more: it is begun anew with the calm steps.</summary>
+    public void Clear()
+    {
+        IsFlagged = false;
+        Cusum.Reset();
+        if (Kind != VerdictKind.PersistentSlowness)
+        {
+            BeginAnew(CalmSteps);
+        }
+    }
+
+    /// <summary>Takes the last steps for what is normal now.</summary>
+    public void BeginAnew(int steps)
+    {
+        Own.Clear();
+        AgainstPeers?.Clear();
+        Cusum.Reset();
+        RefusedSteps = 0;
+        IsLearned = false;
+        IsFirstHistory = false;
+        for (int back = Math.Min(steps, _recentCount) - 1; back >= 0; back--)
+        {
+            int index = (_newest - back + RecentSteps) % RecentSteps;
+            Learn(_recentLevel[index], _recentResidual[index], _recentStep[index]);
+        }
+    }
+
+    /// <summary>Follows a change of level that is nobody's fault.</summary>
+    /// <param name="steps">Steps since the change, the newest included.</param>
+    /// <param name="shift">By how much the rank's level changed.</param>
+    public void Follow(int steps, double shift)
+    {
+        if (AgainstPeers is null)
+        {
+            BeginAnew(steps);
+            return;
+        }
+
+        // The peers remain the yardstick, so the rank need not go blind for a warm-up: its noise is known, only the level moves.
+        Own.Shift(shift);
+        double moved = RecentResidual() - AgainstPeers.Center;
+        if (Math.Abs(moved) > AgainstPeers.Sigma)
+        {
+            AgainstPeers.Shift(moved);
+        }
+
+        Cusum.Reset();
+        RefusedSteps = 0;
+    }
+
+    /// <summary>Follows a rank that became faster by itself, and remembers the level that it came from.</summary>
+    public void FollowFaster(int steps, double shift)
+    {
+        double former = OwnReference;
+        Follow(steps, shift);
+        _formerLevel = former;
+        _formerLevelLeft = FormerLevelSteps;
+    }
+
+    /// <summary>Moves a flagged rank's frozen history along with a change that is common to all.</summary>
+    public void FollowCommon(double shift) => Own.Shift(shift);
+
+    private void FinishLearning()
+    {
+        Own.Refresh();
+        AgainstPeers?.Refresh();
+        IsLearned = true;
+        IsHistoryRefreshed = AgainstPeers is not null;
+    }
+
+    private double RecentMedian(double[] recent)
+    {
+        Span<double> values = stackalloc double[Math.Min(Parameters.CheckSteps, _recentCount)];
+        for (int back = 0; back < values.Length; back++)
+        {
+            values[back] = recent[(_newest - back + RecentSteps) % RecentSteps];
+        }
+
+        return OrderStatistics.Median(values);
+    }
+}

@@ -1,0 +1,234 @@
+namespace StragglerGuard.Core.Timing;
+
+/// <summary>Joins the timing records of all ranks into step frames and hands the frames out in the order of their steps.</summary>
+/// <remarks>
+/// <para>The records of one rank come in order, those of different ranks interleave freely, and any may be lost. A frame closes as soon as
+/// it is complete; or when every rank that it lacks has already reported a later step, so that the record is never coming; or when it is
+/// the horizon behind the newest step; or on <see cref="Flush"/>. A rank that a frame lacks is unknown and counted as
+/// <see cref="FrameCounters.Missing"/>, never taken as zero. Steps of which no rank's record came are not handed out, but count as missing.</para>
+/// <para>Take frames until there are none after every record, or every batch of records: frames are reused, and no memory is allocated once as many
+/// exist as were ever open at the same time. One thread at a time.</para>
+/// </remarks>
+public sealed class StepFrameAssembler
+{
+    private const long NoStep = -1;
+
+    private readonly long[] _lastStep;
+    private readonly List<StepFrame> _open;
+    private readonly Stack<StepFrame> _free;
+    private StepFrame? _lent;
+    private long _newestStep = NoStep;
+    private long _closedThrough = NoStep;
+    private long _flushThrough = NoStep;
+
+    // Ranks whose newest step is before that of the oldest open frame: while there are none, that frame's absent ranks have all moved on.
+    private int _ranksBehindHead;
+
+    private long _accepted;
+    private long _duplicates;
+    private long _late;
+    private long _otherGeneration;
+    private long _unknownRank;
+    private long _invalid;
+    private long _otherKind;
+    private long _outOfOrder;
+    private long _missing;
+    private long _completeFrames;
+    private long _incompleteFrames;
+
+    /// <summary>Begins with no frame open.</summary>
+    /// <param name="ranks">Ranks of the membership, 1 or more.</param>
+    /// <param name="generation">The membership; records of any other are refused.</param>
+    /// <param name="horizonSteps">How many steps a frame may fall behind the newest step before it is closed as it is, 1 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
+    public StepFrameAssembler(int ranks, Generation generation, int horizonSteps = 64)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(horizonSteps, 1);
+        Ranks = ranks;
+        Generation = generation;
+        HorizonSteps = horizonSteps;
+        _lastStep = new long[ranks];
+        Array.Fill(_lastStep, NoStep);
+        _open = new List<StepFrame>(horizonSteps + 1);
+        _free = new Stack<StepFrame>(horizonSteps + 2);
+    }
+
+    /// <summary>Ranks of the membership.</summary>
+    public int Ranks { get; }
+
+    /// <summary>The membership.</summary>
+    public Generation Generation { get; }
+
+    /// <summary>How many steps a frame may fall behind the newest step before it is closed as it is.</summary>
+    public int HorizonSteps { get; }
+
+    /// <summary>Frames begun and not yet handed out.</summary>
+    public int OpenFrames => _open.Count;
+
+    /// <summary>What was seen so far.</summary>
+    public FrameCounters Counters => new()
+    {
+        Accepted = _accepted,
+        Duplicates = _duplicates,
+        Late = _late,
+        OtherGeneration = _otherGeneration,
+        UnknownRank = _unknownRank,
+        Invalid = _invalid,
+        OtherKind = _otherKind,
+        OutOfOrder = _outOfOrder,
+        Missing = _missing,
+        CompleteFrames = _completeFrames,
+        IncompleteFrames = _incompleteFrames,
+    };
+
+    /// <summary>Offers one record.</summary>
+    /// <returns>What became of it; every refusal is counted in <see cref="Counters"/>.</returns>
+    public FrameAdmission Add(in StepTiming timing)
+    {
+        FrameAdmission admission = Admit(in timing);
+        switch (admission)
+        {
+            case FrameAdmission.Accepted: _accepted++; break;
+            case FrameAdmission.Duplicate: _duplicates++; break;
+            case FrameAdmission.Late: _late++; break;
+            case FrameAdmission.OtherGeneration: _otherGeneration++; break;
+            case FrameAdmission.UnknownRank: _unknownRank++; break;
+            case FrameAdmission.OtherKind: _otherKind++; break;
+            default: _invalid++; break;
+        }
+
+        return admission;
+    }
+
+    /// <summary>Hands out the oldest frame if it has closed. Ends the loan of the frame taken before, whatever the answer.</summary>
+    /// <param name="frame">The frame, valid until the next call or <see cref="Release"/>; null where there is none.</param>
+    public bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out StepFrame? frame)
+    {
+        Release();
+        if (_open.Count == 0 || !HeadIsClosed(_open[0].Step))
+        {
+            frame = null;
+            return false;
+        }
+
+        frame = _open[0];
+        _open.RemoveAt(0);
+        _lent = frame;
+        long skippedSteps = _closedThrough == NoStep ? 0 : frame.Step - _closedThrough - 1;
+        _missing += (skippedSteps * Ranks) + (Ranks - frame.PresentCount);
+        if (frame.IsComplete)
+        {
+            _completeFrames++;
+        }
+        else
+        {
+            _incompleteFrames++;
+        }
+
+        _closedThrough = frame.Step;
+        CountRanksBehindHead();
+        return true;
+    }
+
+    /// <summary>Ends the loan of the frame that was taken last, if any.</summary>
+    public void Release()
+    {
+        if (_lent is not null)
+        {
+            _free.Push(_lent);
+            _lent = null;
+        }
+    }
+
+    /// <summary>Closes every open frame as it is (end of the job); take them with <see cref="TryTake"/>.</summary>
+    public void Flush() => _flushThrough = _newestStep;
+
+    private FrameAdmission Admit(in StepTiming timing)
+    {
+        FrameAdmission judged = TimingValidation.Judge(in timing, Generation, Ranks, TimingKind.Step);
+        if (judged != FrameAdmission.Accepted)
+        {
+            return judged;
+        }
+
+        int rank = timing.Rank.Value;
+        long step = timing.Step;
+        long lastStep = _lastStep[rank];
+        if (step == lastStep)
+        {
+            return FrameAdmission.Duplicate;
+        }
+
+        int index = IndexOf(step);
+        bool isOpen = index < _open.Count && _open[index].Step == step;
+        if (isOpen && _open[index].IsPresent(rank))
+        {
+            return FrameAdmission.Duplicate;
+        }
+
+        if (step < lastStep)
+        {
+            _outOfOrder++;
+        }
+
+        if (step <= _closedThrough)
+        {
+            return FrameAdmission.Late;
+        }
+
+        if (!isOpen)
+        {
+            StepFrame opened = _free.Count > 0 ? _free.Pop() : new StepFrame(Ranks);
+            opened.Open(Generation, step);
+            _open.Insert(index, opened);
+        }
+
+        _open[index].Put(in timing);
+        Advance(rank, lastStep, step, headIsNew: !isOpen && index == 0);
+        return FrameAdmission.Accepted;
+    }
+
+    private void Advance(int rank, long lastStep, long step, bool headIsNew)
+    {
+        _newestStep = Math.Max(_newestStep, step);
+        _lastStep[rank] = Math.Max(lastStep, step);
+        if (headIsNew)
+        {
+            CountRanksBehindHead();
+        }
+        else if (lastStep < _open[0].Step && step >= _open[0].Step)
+        {
+            _ranksBehindHead--;
+        }
+    }
+
+    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= HorizonSteps || step <= _flushThrough;
+
+    private void CountRanksBehindHead()
+    {
+        _ranksBehindHead = 0;
+        if (_open.Count == 0)
+        {
+            return;
+        }
+
+        long head = _open[0].Step;
+        foreach (long lastStep in _lastStep)
+        {
+            _ranksBehindHead += lastStep < head ? 1 : 0;
+        }
+    }
+
+    // Where the step stands, or would stand, among the open frames. Most records belong to the newest few, hence from the end.
+    private int IndexOf(long step)
+    {
+        int index = _open.Count;
+        while (index > 0 && _open[index - 1].Step >= step)
+        {
+            index--;
+        }
+
+        return index;
+    }
+}
