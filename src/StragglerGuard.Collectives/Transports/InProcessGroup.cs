@@ -1,0 +1,92 @@
+using StragglerGuard.Core;
+
+namespace StragglerGuard.Collectives.Transports;
+
+/// <summary>A group whose ranks are threads of this process.</summary>
+public sealed class InProcessGroup
+{
+    private readonly InProcessLane[] _lanes;
+    private readonly RankProgress[] _progress;
+    private readonly InProcessTransport[] _transports;
+
+    private InProcessGroup(int worldSize, TransportOptions options)
+    {
+        Options = options;
+        _lanes = new InProcessLane[worldSize * worldSize];
+        _progress = new RankProgress[worldSize];
+        _transports = new InProcessTransport[worldSize];
+        for (var i = 0; i < _lanes.Length; i++)
+        {
+            _lanes[i] = new InProcessLane();
+        }
+
+        for (var rank = 0; rank < worldSize; rank++)
+        {
+            _progress[rank] = new RankProgress();
+            _transports[rank] = new InProcessTransport(this, new Rank(rank));
+        }
+    }
+
+    /// <summary>The ranks' ends, indexed by rank. Each belongs to one thread, which disposes it.</summary>
+    public IReadOnlyList<ITransport> Transports => _transports;
+
+    internal int WorldSize => _progress.Length;
+
+    internal TransportOptions Options { get; }
+
+    internal AbortLatch Latch { get; } = new();
+
+    /// <summary>A new group.</summary>
+    /// <param name="worldSize">Ranks, 1 or more.</param>
+    /// <param name="options">Defaults where null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static InProcessGroup Create(int worldSize, TransportOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
+        options ??= new TransportOptions();
+        options.Validate();
+        return new InProcessGroup(worldSize, options);
+    }
+
+    internal InProcessLane Lane(Rank from, Rank to) => _lanes[(from.Value * WorldSize) + to.Value];
+
+    internal RankProgress Progress(Rank rank) => _progress[rank.Value];
+
+    internal void Abort(CollectiveAbort abort)
+    {
+        Latch.Set(abort);
+        WakeAll();
+    }
+
+    internal void Leave(Rank rank)
+    {
+        Progress(rank).Leave();
+        WakeAll();
+    }
+
+    /// <summary>A rank that has left without having done a collective.</summary>
+    internal Rank? FindLeftBefore(long sequence)
+    {
+        for (var rank = 0; rank < _progress.Length; rank++)
+        {
+            if (_progress[rank].HasLeft && _progress[rank].CompletedSequence < sequence)
+            {
+                return new Rank(rank);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Ranks that have not come to a collective.</summary>
+    internal List<Rank> FindBehind(long sequence) =>
+        [.. Enumerable.Range(0, WorldSize).Where(r => _progress[r].EnteredSequence < sequence).Select(r => new Rank(r))];
+
+    private void WakeAll()
+    {
+        foreach (var lane in _lanes)
+        {
+            lane.Wake();
+        }
+    }
+}
