@@ -9,6 +9,8 @@ public sealed class InProcessGroup
     private readonly RankProgress[] _progress;
     private readonly InProcessTransport[] _transports;
 
+    private int _events;
+
     private InProcessGroup(int worldSize, TransportOptions options)
     {
         Options = options;
@@ -35,6 +37,9 @@ public sealed class InProcessGroup
     internal TransportOptions Options { get; }
 
     internal AbortLatch Latch { get; } = new();
+
+    /// <summary>Counts aborts and departures, whatever makes a wait pointless.</summary>
+    internal int Events => Volatile.Read(ref _events);
 
     /// <summary>A new group.</summary>
     /// <param name="worldSize">Ranks, 1 or more.</param>
@@ -84,6 +89,7 @@ public sealed class InProcessGroup
 
     private void WakeAll()
     {
+        Interlocked.Increment(ref _events);
         foreach (var lane in _lanes)
         {
             lane.Wake();

@@ -32,10 +32,11 @@ internal sealed unsafe class InProcessLane
 
     /// <summary>Waits for a state: <see cref="LaneState.Posted"/> is the receiver's wish, <see cref="LaneState.Empty"/> the sender's.</summary>
     /// <param name="wanted">The state.</param>
-    /// <param name="abort">Ends the wait.</param>
+    /// <param name="group">Ends the wait when something happens in it.</param>
+    /// <param name="seenEvents">What the caller has looked at: an event since then means that there is no wait.</param>
     /// <param name="waitMs">How long at most; 0 only looks.</param>
     /// <returns>Whether the state is there; otherwise time is up, or something else has happened that the caller should look at.</returns>
-    public bool WaitFor(LaneState wanted, AbortLatch abort, int waitMs)
+    public bool WaitFor(LaneState wanted, InProcessGroup group, int seenEvents, int waitMs)
     {
         lock (_gate)
         {
@@ -44,8 +45,8 @@ internal sealed unsafe class InProcessLane
                 return true;
             }
 
-            // Whoever sets the latch wakes the lanes afterwards, under this lock: the wake-up can't fall between look and wait.
-            if (waitMs > 0 && abort.Value is null)
+            // Events are counted first and the lanes woken afterwards, under this lock: a wake-up can't fall between look and wait.
+            if (waitMs > 0 && group.Events == seenEvents)
             {
                 Monitor.Wait(_gate, waitMs);
             }

@@ -193,25 +193,31 @@ internal sealed unsafe class InProcessTransport : ITransport
 
     private void Await(InProcessLane lane, LaneState wanted, Rank peer)
     {
-        if (lane.WaitFor(wanted, _group.Latch, 0))
+        var seenEvents = _group.Events;
+        if (lane.WaitFor(wanted, _group, seenEvents, 0))
         {
             return;
         }
 
         var blockedSinceNs = MonotonicClock.NowNs;
-        var remainingNs = _timeoutNs;
-        while (!lane.WaitFor(wanted, _group.Latch, (int)Math.Min(int.MaxValue, (remainingNs / 1_000_000) + 1)))
+        while (true)
         {
+            seenEvents = _group.Events;
             _group.Latch.ThrowIfSet(_own);
             if (_group.FindLeftBefore(_own.EnteredSequence) is { } left)
             {
                 End(CollectiveAbort.Left(left));
             }
 
-            remainingNs = _timeoutNs - (MonotonicClock.NowNs - blockedSinceNs);
+            var remainingNs = _timeoutNs - (MonotonicClock.NowNs - blockedSinceNs);
             if (remainingNs <= 0)
             {
                 End(CollectiveAbort.TimedOut(_group.FindBehind(_own.EnteredSequence), peer, _own.Current, _group.Options.Timeout));
+            }
+
+            if (lane.WaitFor(wanted, _group, seenEvents, (int)(remainingNs / 1_000_000) + 1))
+            {
+                return;
             }
         }
     }
