@@ -27,9 +27,10 @@ public interface ITransport : IDisposable
     void Leave();
 
     /// <summary>
-    /// Sends a message. Up to <see cref="TransportLimits.EagerBytesMax"/> bytes are on their way when the call returns, provided that the peer has taken
-    /// the messages of the collective before; a longer one may wait until the peer receives it.
+    /// Sends a message. Up to <see cref="TransportLimits.EagerBytesMax"/> bytes are on their way when the call returns, provided that
+    /// the peer has taken the message before; a longer one may wait until the peer receives it.
     /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not another rank of the group.</exception>
     void Send(Rank to, ReadOnlySpan<byte> message);
 
     /// <summary>Receives a message of exactly this length.</summary>

@@ -53,7 +53,11 @@ public sealed class InProcessGroup
         return new InProcessGroup(worldSize, options);
     }
 
-    internal InProcessLane Lane(Rank from, Rank to) => _lanes[(from.Value * WorldSize) + to.Value];
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="peer"/> is not another rank of the group.</exception>
+    internal InProcessLane LaneTo(Rank peer, Rank own) => _lanes[(own.Value * WorldSize) + RequirePeer(peer, own)];
+
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="peer"/> is not another rank of the group.</exception>
+    internal InProcessLane LaneFrom(Rank peer, Rank own) => _lanes[(RequirePeer(peer, own) * WorldSize) + own.Value];
 
     internal RankProgress Progress(Rank rank) => _progress[rank.Value];
 
@@ -86,6 +90,16 @@ public sealed class InProcessGroup
     /// <summary>Ranks that have not come to a collective.</summary>
     internal List<Rank> FindBehind(long sequence) =>
         [.. Enumerable.Range(0, WorldSize).Where(r => _progress[r].EnteredSequence < sequence).Select(r => new Rank(r))];
+
+    private int RequirePeer(Rank peer, Rank own)
+    {
+        if ((uint)peer.Value >= (uint)WorldSize || peer == own)
+        {
+            throw new ArgumentOutOfRangeException(nameof(peer), peer, $"{own} has no such peer among {WorldSize} ranks.");
+        }
+
+        return peer.Value;
+    }
 
     private void WakeAll()
     {

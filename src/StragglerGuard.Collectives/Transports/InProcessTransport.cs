@@ -43,7 +43,7 @@ internal sealed unsafe class InProcessTransport : ITransport
     /// <inheritdoc/>
     public void Send(Rank to, ReadOnlySpan<byte> message)
     {
-        var lane = _group.Lane(Rank, to);
+        var lane = _group.LaneTo(to, Rank);
         fixed (byte* start = message)
         {
             Post(lane, start, message.Length, to);
@@ -54,7 +54,7 @@ internal sealed unsafe class InProcessTransport : ITransport
     /// <inheritdoc/>
     public void Receive(Rank from, Span<byte> message)
     {
-        var lane = _group.Lane(from, Rank);
+        var lane = _group.LaneFrom(from, Rank);
         BeginReading(lane, message.Length, from).CopyTo(message);
         lane.EndReading();
     }
@@ -62,7 +62,7 @@ internal sealed unsafe class InProcessTransport : ITransport
     /// <inheritdoc/>
     public void Exchange(Rank to, ReadOnlySpan<byte> message, Rank from, Span<byte> received)
     {
-        var outgoing = _group.Lane(Rank, to);
+        var outgoing = _group.LaneTo(to, Rank);
         fixed (byte* start = message)
         {
             Post(outgoing, start, message.Length, to);
@@ -87,14 +87,14 @@ internal sealed unsafe class InProcessTransport : ITransport
     /// <inheritdoc/>
     public void Exchange(Rank to, ReadOnlySpan<byte> message, Rank from, int receivedBytes, IChunkReceiver receiver)
     {
-        var outgoing = _group.Lane(Rank, to);
+        var outgoing = _group.LaneTo(to, Rank);
         fixed (byte* start = message)
         {
             Post(outgoing, start, message.Length, to);
             var isReceived = false;
             try
             {
-                ReceiveChunks(_group.Lane(from, Rank), receivedBytes, from, receiver);
+                ReceiveChunks(_group.LaneFrom(from, Rank), receivedBytes, from, receiver);
                 isReceived = true;
             }
             finally

@@ -162,7 +162,9 @@ public sealed class TcpTransport : ITransport
     }
 
     private TcpLink Link(Rank peer) =>
-        _links[peer.Value] ?? throw new ArgumentOutOfRangeException(nameof(peer), peer, "A rank does not send to itself.");
+        (uint)peer.Value < (uint)WorldSize && _links[peer.Value] is { } link
+            ? link
+            : throw new ArgumentOutOfRangeException(nameof(peer), peer, $"{Rank} has no such peer among {WorldSize} ranks.");
 
     /// <summary>Sends and receives at the same time, until both are done.</summary>
     private void Move(TcpLink? to, ReadOnlySpan<byte> message, TcpLink? from, Span<byte> received, int receivedBytes, IChunkReceiver? receiver)

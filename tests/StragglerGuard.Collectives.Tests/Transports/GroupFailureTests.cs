@@ -199,6 +199,22 @@ public abstract class GroupFailureTests<TGroups>
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(-1)]
+    public void Send_ToNoPeer_IsRefused(int to)
+    {
+        var transports = new TGroups().Create(2, Patient);
+        RankThreads.Run(transports, transport =>
+        {
+            if (transport.Rank.Value == 0)
+            {
+                transport.Invoking(t => t.Send(new Rank(to), [1])).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*rank 0*2 ranks*");
+            }
+        });
+    }
+
     [Fact]
     public void Abort_InMidTransfer_LeavesNoOneBehind()
     {
