@@ -47,7 +47,6 @@ public sealed class CpuDevice : IComputeDevice
     }
 
     /// <inheritdoc/>
-    /// <remarks>With α = 0, A and B are not read.</remarks>
     public unsafe void Gemm<T>(
         MatrixOperation operationA, MatrixOperation operationB, int m, int n, int k,
         T alpha, DeviceSlice<T> a, DeviceSlice<T> b, T beta, DeviceSlice<T> c)

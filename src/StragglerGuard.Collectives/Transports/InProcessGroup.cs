@@ -1,0 +1,112 @@
+using StragglerGuard.Core;
+
+namespace StragglerGuard.Collectives.Transports;
+
+/// <summary>A group whose ranks are threads of this process.</summary>
+public sealed class InProcessGroup
+{
+    private readonly InProcessLane[] _lanes;
+    private readonly RankProgress[] _progress;
+    private readonly InProcessTransport[] _transports;
+
+    private int _events;
+
+    private InProcessGroup(int worldSize, TransportOptions options)
+    {
+        Options = options;
+        _lanes = new InProcessLane[worldSize * worldSize];
+        _progress = new RankProgress[worldSize];
+        _transports = new InProcessTransport[worldSize];
+        for (var i = 0; i < _lanes.Length; i++)
+        {
+            _lanes[i] = new InProcessLane();
+        }
+
+        for (var rank = 0; rank < worldSize; rank++)
+        {
+            _progress[rank] = new RankProgress();
+            _transports[rank] = new InProcessTransport(this, new Rank(rank));
+        }
+    }
+
+    /// <summary>The ranks' ends, indexed by rank. Each belongs to one thread, which disposes it.</summary>
+    public IReadOnlyList<ITransport> Transports => _transports;
+
+    internal int WorldSize => _progress.Length;
+
+    internal TransportOptions Options { get; }
+
+    internal AbortLatch Latch { get; } = new();
+
+    /// <summary>Counts aborts and departures, whatever makes a wait pointless.</summary>
+    internal int Events => Volatile.Read(ref _events);
+
+    /// <summary>A new group.</summary>
+    /// <param name="worldSize">Ranks, 1 or more.</param>
+    /// <param name="options">Defaults where null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static InProcessGroup Create(int worldSize, TransportOptions? options = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
+        options ??= new TransportOptions();
+        options.Validate();
+        return new InProcessGroup(worldSize, options);
+    }
+
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="peer"/> is not another rank of the group.</exception>
+    internal InProcessLane LaneTo(Rank peer, Rank own) => _lanes[(own.Value * WorldSize) + RequirePeer(peer, own)];
+
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="peer"/> is not another rank of the group.</exception>
+    internal InProcessLane LaneFrom(Rank peer, Rank own) => _lanes[(RequirePeer(peer, own) * WorldSize) + own.Value];
+
+    internal RankProgress Progress(Rank rank) => _progress[rank.Value];
+
+    internal void Abort(CollectiveAbort abort)
+    {
+        Latch.Set(abort);
+        WakeAll();
+    }
+
+    internal void Leave(Rank rank)
+    {
+        Progress(rank).Leave();
+        WakeAll();
+    }
+
+    /// <summary>A rank that has left without having done a collective.</summary>
+    internal Rank? FindLeftBefore(long sequence)
+    {
+        for (var rank = 0; rank < _progress.Length; rank++)
+        {
+            if (_progress[rank].HasLeft && _progress[rank].CompletedSequence < sequence)
+            {
+                return new Rank(rank);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Ranks that have not come to a collective.</summary>
+    internal List<Rank> FindBehind(long sequence) =>
+        [.. Enumerable.Range(0, WorldSize).Where(r => _progress[r].EnteredSequence < sequence).Select(r => new Rank(r))];
+
+    private int RequirePeer(Rank peer, Rank own)
+    {
+        if ((uint)peer.Value >= (uint)WorldSize || peer == own)
+        {
+            throw new ArgumentOutOfRangeException(nameof(peer), peer, $"{own} has no such peer among {WorldSize} ranks.");
+        }
+
+        return peer.Value;
+    }
+
+    private void WakeAll()
+    {
+        Interlocked.Increment(ref _events);
+        foreach (var lane in _lanes)
+        {
+            lane.Wake();
+        }
+    }
+}
