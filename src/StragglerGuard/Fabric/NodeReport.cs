@@ -1,0 +1,76 @@
+using StragglerGuard.Collectives.Operations;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Timing;
+
+namespace StragglerGuard.Fabric;
+
+/// <summary>What one node's agent tells the guardian once per interval.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Sequence">Rises by one from report to report of one agent, so that a gap is seen.</param>
+/// <param name="SentNs">The agent's monotonic clock, ns.</param>
+/// <param name="Ranks">One entry for every rank of the node that has joined.</param>
+public sealed record NodeReport(NodeId Node, long Sequence, long SentNs, IReadOnlyList<RankReport> Ranks);
+
+/// <summary>What is new of one rank.</summary>
+/// <param name="Enrollment">Who it is.</param>
+/// <param name="Timings">Its new records, in the order in which they were written.</param>
+/// <param name="Lost">Records overwritten before they were read, since the rank joined.</param>
+/// <param name="Torn">Records that failed their check, since the rank joined.</param>
+/// <param name="SplitVotes">Ballots without agreement, since the rank joined.</param>
+/// <param name="Left">Whether this is the last that will be heard of it.</param>
+public sealed record RankReport(
+    RankEnrollment Enrollment, ReadOnlyMemory<StepTiming> Timings, long Lost, long Torn, long SplitVotes, bool Left);
+
+/// <summary>
+/// A rank's place in its job. Every report carries it, so that a guardian that starts late knows the job from the first report on.
+/// </summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">The membership.</param>
+/// <param name="Rank">The rank, valid in this generation.</param>
+/// <param name="WorldSize">Ranks of the job, 1 or more.</param>
+/// <param name="Worker">The node and device behind the rank.</param>
+/// <param name="DeviceClass">The class that it is compared within.</param>
+/// <param name="Stage">Its pipeline stage; 0 in a purely data-parallel job.</param>
+/// <param name="TotalMicroBatches">Micro-batches of a global batch, M.</param>
+/// <param name="MicroBatchesMin">The fewest this rank may be dealt.</param>
+/// <param name="MicroBatchesMax">The most it may be dealt (its memory's cap).</param>
+public sealed record RankEnrollment(
+    JobId Job,
+    Generation Generation,
+    Rank Rank,
+    int WorldSize,
+    WorkerId Worker,
+    DeviceClass DeviceClass,
+    int Stage,
+    int TotalMicroBatches,
+    int MicroBatchesMin,
+    int MicroBatchesMax)
+{
+    /// <summary>
+    /// The place of a rank in generation 0 of a purely data-parallel job: one stage, and any share of the batch but none, so that
+    /// the rank's speed stays known.
+    /// </summary>
+    /// <param name="job">The job.</param>
+    /// <param name="node">Its node.</param>
+    /// <param name="deviceClass">What it computes on.</param>
+    /// <param name="communicator">All ranks of the job.</param>
+    /// <param name="microBatches">Micro-batches of a global batch, at least one for every rank.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer micro-batches than ranks.</exception>
+    public static RankEnrollment DataParallel(
+        JobId job, NodeId node, DeviceClass deviceClass, Communicator communicator, int microBatches)
+    {
+        ArgumentNullException.ThrowIfNull(communicator);
+        ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, communicator.WorldSize);
+        return new RankEnrollment(
+            job, new Generation(0), communicator.Rank, communicator.WorldSize,
+            new WorkerId(node, $"{deviceClass}-{communicator.Rank.Value}"), deviceClass, Stage: 0, microBatches,
+            MicroBatchesMin: 1, MicroBatchesMax: microBatches);
+    }
+}
+
+/// <summary>A plan on its way down to the ranks of a job.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">The membership that it was made for; another one ignores it.</param>
+/// <param name="Deal">The deal with its epoch.</param>
+public sealed record OfferedPlan(JobId Job, Generation Generation, MicroBatchDeal Deal);

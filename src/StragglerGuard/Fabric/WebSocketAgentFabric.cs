@@ -1,0 +1,202 @@
+using System.Buffers;
+using System.Net.WebSockets;
+using System.Threading.Channels;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric.Wire;
+
+namespace StragglerGuard.Fabric;
+
+/// <summary>
+/// The agents' half of the fabric between processes. Connects in the background, reconnects by itself, and keeps the newest reports
+/// while there is nobody to take them: the training job never waits for it.
+/// </summary>
+public sealed class WebSocketAgentFabric : IAgentFabric
+{
+    private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(5);
+
+    private readonly Uri _guardian;
+    private readonly string _token;
+    private readonly List<AgentPort> _ports = [];
+
+    /// <summary>Names the guardian to report to. Nothing is connected until an agent opens its way.</summary>
+    /// <param name="guardian">As in <see cref="WebSocketGuardianFabric.Endpoint"/>.</param>
+    /// <param name="token">The fabric's token.</param>
+    public WebSocketAgentFabric(Uri guardian, string token)
+    {
+        ArgumentNullException.ThrowIfNull(guardian);
+        ArgumentException.ThrowIfNullOrEmpty(token);
+        _guardian = guardian;
+        _token = token;
+    }
+
+    /// <inheritdoc/>
+    public IAgentPort OpenAgent(NodeId node, Action<OfferedPlan> onOffer)
+    {
+        ArgumentNullException.ThrowIfNull(onOffer);
+        var port = new AgentPort(_guardian, _token, onOffer);
+        lock (_ports)
+        {
+            _ports.Add(port);
+        }
+
+        return port;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        AgentPort[] ports;
+        lock (_ports)
+        {
+            ports = [.. _ports];
+        }
+
+        foreach (AgentPort port in ports)
+        {
+            await port.CloseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private sealed class AgentPort : IAgentPort
+    {
+        private readonly Uri _guardian;
+        private readonly string _token;
+        private readonly Action<OfferedPlan> _onOffer;
+        private readonly ReportQueue _reports = new(capacity: 256);
+        private readonly CancellationTokenSource _closing = new();
+        private readonly Task _running;
+        private long _reported;
+        private long _sent;
+
+        public AgentPort(Uri guardian, string token, Action<OfferedPlan> onOffer)
+        {
+            _guardian = guardian;
+            _token = token;
+            _onOffer = onOffer;
+            _running = Task.Run(RunAsync);
+        }
+
+        public long ReportsDropped => _reports.Dropped;
+
+        public void Report(NodeReport report)
+        {
+            Interlocked.Increment(ref _reported);
+            _reports.Enqueue(report);
+        }
+
+        public async ValueTask<bool> FlushAsync(TimeSpan timeout)
+        {
+            using var over = new CancellationTokenSource(timeout);
+            using var period = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+            try
+            {
+                while (Interlocked.Read(ref _sent) + _reports.Dropped < Interlocked.Read(ref _reported))
+                {
+                    await period.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+                }
+
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+
+        public async Task CloseAsync()
+        {
+            _reports.Complete();
+            await _closing.CancelAsync().ConfigureAwait(false);
+            await _running.ConfigureAwait(false);
+        }
+
+        public void Dispose()
+        {
+            CloseAsync().GetAwaiter().GetResult();
+            _closing.Dispose();
+        }
+
+        private async Task RunAsync()
+        {
+            TimeSpan retry = RetryFirst;
+            while (!_closing.IsCancellationRequested)
+            {
+                try
+                {
+                    using var socket = new ClientWebSocket();
+                    socket.Options.SetRequestHeader("Authorization", $"Bearer {_token}");
+                    socket.Options.Proxy = null;
+                    await socket.ConnectAsync(_guardian, _closing.Token).ConfigureAwait(false);
+                    retry = RetryFirst;
+                    await ServeAsync(socket).ConfigureAwait(false);
+                }
+                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException)
+                {
+                    // Nobody there, or gone: try again below.
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+
+                try
+                {
+                    await Task.Delay(retry, _closing.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+
+                retry = retry * 2 < RetryLast ? retry * 2 : RetryLast;
+            }
+        }
+
+        private async Task ServeAsync(ClientWebSocket socket)
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+            Task receiving = ReceiveOffersAsync(socket, ending.Token);
+            try
+            {
+                ValueTask<bool> more = _reports.Reader.WaitToReadAsync(ending.Token);
+                Task<bool> waiting = more.AsTask();
+                while (await Task.WhenAny(waiting, receiving).ConfigureAwait(false) == waiting && await waiting.ConfigureAwait(false))
+                {
+                    while (_reports.Reader.TryRead(out NodeReport? report))
+                    {
+                        await socket.SendAsync(WireFormat.Encode(report), WebSocketMessageType.Binary, true, ending.Token)
+                            .ConfigureAwait(false);
+                        Interlocked.Increment(ref _sent);
+                    }
+
+                    waiting = _reports.Reader.WaitToReadAsync(ending.Token).AsTask();
+                }
+            }
+            finally
+            {
+                await ending.CancelAsync().ConfigureAwait(false);
+                await receiving.ConfigureAwait(false);
+            }
+        }
+
+        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationToken ending)
+        {
+            var buffer = new ArrayBufferWriter<byte>(4096);
+            try
+            {
+                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false) >= 0)
+                {
+                    if (WireFormat.TryDecodeOffer(buffer.WrittenSpan, out OfferedPlan? offer, out _))
+                    {
+                        _onOffer(offer);
+                    }
+                }
+            }
+            catch (Exception lost) when (lost is WebSocketException or OperationCanceledException)
+            {
+                // The sending side of the same connection reconnects.
+            }
+        }
+    }
+}

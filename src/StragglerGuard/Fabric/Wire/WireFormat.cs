@@ -1,0 +1,186 @@
+using System.Diagnostics.CodeAnalysis;
+using Google.Protobuf;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Timing;
+using StragglerGuard.Recording;
+
+namespace StragglerGuard.Fabric.Wire;
+
+/// <summary>Reports and offers to bytes and back. Malformed bytes are an answer with a reason, never an exception.</summary>
+internal static class WireFormat
+{
+    public const uint SchemaVersion = 1;
+
+    /// <summary>No message is larger: 16 MiB hold the records of 1,000 ranks for a minute of 100 ms steps.</summary>
+    public const int MessageBytesMax = 16 << 20;
+
+    public static byte[] Encode(NodeReport report)
+    {
+        var message = new NodeReportMessage { Node = report.Node.Value, Sequence = report.Sequence, SentNs = report.SentNs };
+        foreach (RankReport rank in report.Ranks)
+        {
+            RankEnrollment who = rank.Enrollment;
+            message.Ranks.Add(new RankReportMessage
+            {
+                Enrollment = new EnrollmentMessage
+                {
+                    Job = who.Job.Value,
+                    Generation = who.Generation.Value,
+                    Rank = who.Rank.Value,
+                    WorldSize = who.WorldSize,
+                    Node = who.Worker.Node.Value,
+                    DeviceUuid = who.Worker.DeviceUuid,
+                    DeviceClass = who.DeviceClass.Name,
+                    Stage = who.Stage,
+                    TotalMicroBatches = who.TotalMicroBatches,
+                    MicroBatchesMin = who.MicroBatchesMin,
+                    MicroBatchesMax = who.MicroBatchesMax,
+                },
+                Records = EncodeRecords(rank.Timings.Span),
+                Lost = rank.Lost,
+                Torn = rank.Torn,
+                SplitVotes = rank.SplitVotes,
+                Left = rank.Left,
+            });
+        }
+
+        return new Envelope { SchemaVersion = SchemaVersion, Report = message }.ToByteArray();
+    }
+
+    public static byte[] Encode(OfferedPlan offer)
+    {
+        byte[] deal = new byte[offer.Deal.EncodedLength];
+        offer.Deal.Write(deal);
+        return new Envelope
+        {
+            SchemaVersion = SchemaVersion,
+            Offer = new PlanOfferMessage
+            {
+                Job = offer.Job.Value,
+                Generation = offer.Generation.Value,
+                Deal = UnsafeByteOperations.UnsafeWrap(deal),
+            },
+        }.ToByteArray();
+    }
+
+    public static bool TryDecodeReport(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out NodeReport? report, out string reason)
+    {
+        report = null;
+        if (!TryOpen(bytes, Envelope.BodyOneofCase.Report, out Envelope? envelope, out reason))
+        {
+            return false;
+        }
+
+        NodeReportMessage message = envelope.Report;
+        var ranks = new List<RankReport>(message.Ranks.Count);
+        foreach (RankReportMessage rank in message.Ranks)
+        {
+            EnrollmentMessage who = rank.Enrollment ?? new EnrollmentMessage();
+            if (who.WorldSize < 1 || who.Rank < 0 || who.Rank >= who.WorldSize)
+            {
+                reason = $"ranks[{ranks.Count}].enrollment: rank {who.Rank} of {who.WorldSize} does not exist";
+                return false;
+            }
+
+            if (!TryDecodeRecords(rank.Records.Span, out StepTiming[] timings, out string fault))
+            {
+                reason = $"ranks[{ranks.Count}].records: {fault}";
+                return false;
+            }
+
+            ranks.Add(new RankReport(
+                new RankEnrollment(
+                    new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
+                    new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
+                    who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax),
+                timings, rank.Lost, rank.Torn, rank.SplitVotes, rank.Left));
+        }
+
+        report = new NodeReport(new NodeId(message.Node), message.Sequence, message.SentNs, ranks);
+        return true;
+    }
+
+    public static bool TryDecodeOffer(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out OfferedPlan? offer, out string reason)
+    {
+        offer = null;
+        if (!TryOpen(bytes, Envelope.BodyOneofCase.Offer, out Envelope? envelope, out reason))
+        {
+            return false;
+        }
+
+        PlanOfferMessage message = envelope.Offer;
+        if (!MicroBatchDeal.TryRead(message.Deal.Span, out MicroBatchDeal? deal, out reason))
+        {
+            reason = $"offer.deal: {reason}";
+            return false;
+        }
+
+        offer = new OfferedPlan(new JobId(message.Job), new Generation(message.Generation), deal);
+        return true;
+    }
+
+    private static bool TryOpen(
+        ReadOnlySpan<byte> bytes, Envelope.BodyOneofCase expected, [NotNullWhen(true)] out Envelope? envelope, out string reason)
+    {
+        envelope = null;
+        try
+        {
+            envelope = Envelope.Parser.ParseFrom(bytes);
+        }
+        catch (InvalidProtocolBufferException broken)
+        {
+            reason = $"not a fabric message: {broken.Message}";
+            return false;
+        }
+
+        if (envelope.SchemaVersion is 0 or > SchemaVersion)
+        {
+            reason = $"schema version {envelope.SchemaVersion}; this build reads 1 to {SchemaVersion}";
+            return false;
+        }
+
+        if (envelope.BodyCase != expected)
+        {
+            reason = $"a message of kind {envelope.BodyCase} where {expected} was expected";
+            return false;
+        }
+
+        reason = "";
+        return true;
+    }
+
+    private static ByteString EncodeRecords(ReadOnlySpan<StepTiming> timings)
+    {
+        byte[] records = new byte[timings.Length * StepRecordLayout.RecordBytes];
+        for (int i = 0; i < timings.Length; i++)
+        {
+            StepRecordLayout.Encode((ulong)i + 1, timings[i], records.AsSpan(i * StepRecordLayout.RecordBytes, StepRecordLayout.RecordBytes));
+        }
+
+        return UnsafeByteOperations.UnsafeWrap(records);
+    }
+
+    private static bool TryDecodeRecords(ReadOnlySpan<byte> bytes, out StepTiming[] timings, out string reason)
+    {
+        timings = [];
+        if (bytes.Length % StepRecordLayout.RecordBytes != 0)
+        {
+            reason = $"{bytes.Length} bytes are no whole number of records of {StepRecordLayout.RecordBytes}";
+            return false;
+        }
+
+        timings = new StepTiming[bytes.Length / StepRecordLayout.RecordBytes];
+        for (int i = 0; i < timings.Length; i++)
+        {
+            if (!StepRecordLayout.TryDecode(bytes.Slice(i * StepRecordLayout.RecordBytes, StepRecordLayout.RecordBytes), out _, out timings[i]))
+            {
+                reason = $"record {i} fails its check";
+                return false;
+            }
+        }
+
+        reason = "";
+        return true;
+    }
+}
