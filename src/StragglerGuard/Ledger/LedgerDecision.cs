@@ -1,0 +1,68 @@
+using StragglerGuard.Core;
+using StragglerGuard.Core.Detection;
+using StragglerGuard.Core.Planning;
+
+namespace StragglerGuard.Ledger;
+
+/// <summary>One decision about a job, with its reason.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Reason">In words, with the numbers.</param>
+public abstract record LedgerDecision(JobId Job, Generation Generation, long Step, string Reason);
+
+/// <summary>A rank was found slow.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Verdict">Who, since when, how much, why.</param>
+public sealed record StragglerFound(JobId Job, Generation Generation, long Step, Verdict Verdict)
+    : LedgerDecision(Job, Generation, Step, Verdict.Reason);
+
+/// <summary>A rank that was slow is no longer.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Rank">Who.</param>
+/// <param name="Reason">In words, with the numbers.</param>
+public sealed record StragglerCleared(JobId Job, Generation Generation, long Step, Rank Rank, string Reason)
+    : LedgerDecision(Job, Generation, Step, Reason);
+
+/// <summary>A new deal was decided. Its epoch is the number of this entry.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Deal">The deal.</param>
+/// <param name="PredictedStepSeconds">Predicted time of a step under it, s.</param>
+/// <param name="Reason">In words, with the numbers.</param>
+public sealed record RebalanceDecided(
+    JobId Job, Generation Generation, long Step, MicroBatchDeal Deal, double PredictedStepSeconds, string Reason)
+    : LedgerDecision(Job, Generation, Step, Reason);
+
+/// <summary>
+/// A number given up on purpose: an epoch that equals the one in force modulo 256 could not be told from it in a ballot.
+/// </summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Reason">In words.</param>
+public sealed record NumberSkipped(JobId Job, Generation Generation, long Step, string Reason)
+    : LedgerDecision(Job, Generation, Step, Reason);
+
+/// <summary>So many ranks changed alike that the cause is common: nobody is accused.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="Reason">In words, with the numbers.</param>
+public sealed record CommonShiftSeen(JobId Job, Generation Generation, long Step, string Reason)
+    : LedgerDecision(Job, Generation, Step, Reason);
+
+/// <summary>A deal that the guardian would have decided, had it been allowed to act.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Generation">Its membership.</param>
+/// <param name="Step">The last step that the decision knew of.</param>
+/// <param name="MicroBatches">Micro-batches per rank.</param>
+/// <param name="Reason">In words, with the numbers.</param>
+public sealed record RebalanceAdvised(
+    JobId Job, Generation Generation, long Step, IReadOnlyList<int> MicroBatches, string Reason)
+    : LedgerDecision(Job, Generation, Step, Reason);
