@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace StragglerGuard.Core.Planning;
@@ -88,7 +89,7 @@ public sealed class MicroBatchDeal : IEquatable<MicroBatchDeal>
     /// <param name="source">Exactly one encoded deal.</param>
     /// <param name="deal">The deal, or null.</param>
     /// <param name="reason">Empty, or why the bytes are no deal.</param>
-    public static bool TryRead(ReadOnlySpan<byte> source, out MicroBatchDeal? deal, out string reason)
+    public static bool TryRead(ReadOnlySpan<byte> source, [NotNullWhen(true)] out MicroBatchDeal? deal, out string reason)
     {
         deal = null;
         if (source.Length < HeaderBytes + sizeof(int) + HashBytes)

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core.Policy;
 
 namespace StragglerGuard.Hosting;
@@ -104,6 +105,16 @@ public sealed record PolicySection
     /// <value>Share, 0.01 to 1; default 0.5.</value>
     [NumberOption(0.01, 1)]
     public double BrakeShare { get; init; } = 0.5;
+
+    /// <summary>The policy's own options; what has no key here keeps its default.</summary>
+    internal PolicyOptions ToPolicyOptions() => new()
+    {
+        MinGain = MinGain,
+        SwitchCostSeconds = SwitchCostSeconds,
+        HorizonSteps = HorizonSteps,
+        CoolDownSteps = CoolDownSteps,
+        BrakeShare = BrakeShare,
+    };
 }
 
 /// <summary>Settings of the collectives.</summary>
@@ -115,9 +126,13 @@ public sealed record CollectivesSection
     public double TimeoutSeconds { get; init; } = 30;
 
     /// <summary>The piece in which a tensor travels.</summary>
-    /// <value>Bytes, 4,096 to 67,108,864; default 262,144.</value>
-    [NumberOption(4_096, 1 << 26, Unit = "bytes")]
+    /// <value>Bytes, a power of two, 4,096 to 16,777,216; default 262,144.</value>
+    [NumberOption(4_096, 1 << 24, Unit = "bytes", PowerOfTwo = true)]
     public int ChunkBytes { get; init; } = 262_144;
+
+    /// <summary>The same as options of a transport.</summary>
+    public TransportOptions ToTransportOptions() =>
+        new() { Timeout = TimeSpan.FromSeconds(TimeoutSeconds), ChunkBytes = ChunkBytes };
 }
 
 /// <summary>Settings of the metrics page.</summary>

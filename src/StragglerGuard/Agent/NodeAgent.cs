@@ -1,0 +1,172 @@
+using StragglerGuard.Collectives.Operations;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Timing;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Recording;
+
+namespace StragglerGuard.Agent;
+
+/// <summary>
+/// The agent of one node: drains the rings of the node's ranks, sends one report per interval, and hands plans down to the ranks.
+/// Runs on a thread of its own; the training loops never wait for it.
+/// </summary>
+public sealed class NodeAgent : IDisposable
+{
+    private readonly NodeId _node;
+    private readonly AgentSection _options;
+    private readonly IAgentPort _port;
+    private readonly Thread _thread;
+    private readonly AutoResetEvent _wake = new(initialState: false);
+    private readonly Lock _gate = new();
+    private readonly List<Member> _members = [];
+    private long _sequence;
+    private bool _closing;
+
+    /// <summary>Starts the agent.</summary>
+    /// <param name="fabric">The way to the guardian.</param>
+    /// <param name="node">The node's name.</param>
+    /// <param name="options">Interval and ring size.</param>
+    public NodeAgent(IAgentFabric fabric, NodeId node, AgentSection options)
+    {
+        ArgumentNullException.ThrowIfNull(fabric);
+        ArgumentNullException.ThrowIfNull(options);
+        _node = node;
+        _options = options;
+        _port = fabric.OpenAgent(node, OnOffer);
+        _thread = new Thread(Run) { IsBackground = true, Name = $"stragglerguard-agent-{node}" };
+        _thread.Start();
+    }
+
+    /// <summary>Adds a rank of this node.</summary>
+    /// <param name="enrollment">Who it is.</param>
+    /// <param name="communicator">All ranks of the job; used by the rank's own thread only, for the ballot.</param>
+    /// <exception cref="ArgumentException">The communicator is another rank's, or of another size.</exception>
+    public RankGuard Join(RankEnrollment enrollment, Communicator communicator)
+    {
+        ArgumentNullException.ThrowIfNull(enrollment);
+        ArgumentNullException.ThrowIfNull(communicator);
+        if (communicator.Rank != enrollment.Rank || communicator.WorldSize != enrollment.WorldSize)
+        {
+            throw new ArgumentException(
+                $"the communicator is {communicator.Rank} of {communicator.WorldSize}, " +
+                $"the enrollment {enrollment.Rank} of {enrollment.WorldSize}",
+                nameof(communicator));
+        }
+
+        var ring = StepRing.Allocate(_options.RingSlots);
+        var guard = new RankGuard(this, enrollment, communicator, ring);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closing, this);
+            _members.Add(new Member(guard, ring.CreateReader(), new StepTiming[_options.RingSlots]));
+        }
+
+        return guard;
+    }
+
+    /// <summary>Sends what is unread, waits a moment for it to leave, and stops.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_closing)
+            {
+                return;
+            }
+
+            _closing = true;
+        }
+
+        _wake.Set();
+        _thread.Join();
+        _port.FlushAsync(TimeSpan.FromSeconds(2)).AsTask().GetAwaiter().GetResult();
+        _port.Dispose();
+        _wake.Dispose();
+    }
+
+    internal void Leave(RankGuard guard)
+    {
+        lock (_gate)
+        {
+            if (_members.Find(member => member.Guard == guard) is { } leaving)
+            {
+                leaving.Left = true;
+            }
+        }
+
+        _wake.Set();
+    }
+
+    private void OnOffer(OfferedPlan offer)
+    {
+        Span<byte> bytes = new byte[offer.Deal.EncodedLength];
+        offer.Deal.Write(bytes);
+        lock (_gate)
+        {
+            foreach (Member member in _members)
+            {
+                RankEnrollment who = member.Guard.Enrollment;
+                if (!member.Left && who.Job == offer.Job && who.Generation == offer.Generation)
+                {
+                    member.Guard.Deliver(bytes, offer.Deal.Epoch);
+                }
+            }
+        }
+    }
+
+    private void Run()
+    {
+        bool last;
+        do
+        {
+            _wake.WaitOne(_options.IntervalMs);
+            last = Drain();
+        }
+        while (!last);
+    }
+
+    /// <summary>Reads every ring once and reports what was found.</summary>
+    /// <returns>Whether the agent is closing and this was its last report.</returns>
+    private bool Drain()
+    {
+        List<RankReport> ranks;
+        bool closing;
+        lock (_gate)
+        {
+            closing = _closing;
+            ranks = new List<RankReport>(_members.Count);
+            for (int i = _members.Count - 1; i >= 0; i--)
+            {
+                Member member = _members[i];
+                bool left = member.Left || closing;
+                int read = member.Reader.Drain(member.Scratch);
+                ranks.Add(new RankReport(
+                    member.Guard.Enrollment, member.Scratch.AsSpan(0, read).ToArray(),
+                    member.Reader.Lost, member.Reader.Torn, member.Guard.SplitVotes, left));
+                if (left)
+                {
+                    _members.RemoveAt(i);
+                }
+            }
+        }
+
+        if (ranks.Count > 0)
+        {
+            _port.Report(new NodeReport(_node, ++_sequence, MonotonicClock.NowNs(), ranks));
+        }
+
+        return closing;
+    }
+
+    private sealed class Member(RankGuard guard, StepRingReader reader, StepTiming[] scratch)
+    {
+        public RankGuard Guard { get; } = guard;
+
+        public StepRingReader Reader { get; } = reader;
+
+        public StepTiming[] Scratch { get; } = scratch;
+
+        public bool Left { get; set; }
+    }
+}

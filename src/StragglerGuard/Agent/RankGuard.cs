@@ -1,0 +1,198 @@
+using StragglerGuard.Collectives.Operations;
+using StragglerGuard.Collectives.Probes;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Fabric;
+using StragglerGuard.Recording;
+
+namespace StragglerGuard.Agent;
+
+/// <summary>
+/// The guard of one rank, called by its training loop: <see cref="BeginStep"/> says which micro-batches to compute,
+/// <see cref="Vote"/> is the step's first collective and gives the weight to divide by.
+/// </summary>
+/// <remarks>
+/// Used by one thread. Writes one record a step into the rank's ring and reads the plan from its control page; it never waits for
+/// agent or guardian, and goes on with its last plan when both are gone (DESIGN §2.3, §4). The ballot itself is a collective of the
+/// job: it fails as the job's other collectives do.
+/// </remarks>
+public sealed class RankGuard : IDisposable
+{
+    /// <summary>Steps between two measurements of the exit skew.</summary>
+    private const long SkewProbePeriodSteps = 512;
+
+    /// <summary>Barrier pairs in one measurement.</summary>
+    private const int SkewProbeBarriers = 5;
+
+    private readonly NodeAgent _agent;
+    private readonly Communicator _communicator;
+    private readonly StepRecorder _recorder;
+    private readonly ControlPage _control;
+    private readonly PlanVoter _voter;
+    private readonly double[] _ballot = new double[Ballot.Length];
+    private readonly long[] _epochs;
+    private readonly byte[] _offerBytes;
+    private long _nextStep;
+    private long _nextProbe;
+    private PlanEpoch _newestSeen;
+    private long _splitVotes;
+    private long _refusedOffers;
+    private MicroBatchRange _current;
+    private bool _disposed;
+
+    internal RankGuard(NodeAgent agent, RankEnrollment enrollment, Communicator communicator, StepRing ring)
+    {
+        _agent = agent;
+        Enrollment = enrollment;
+        _communicator = communicator;
+        Ring = ring;
+        _recorder = new StepRecorder(ring.CreateWriter(), enrollment.Generation, enrollment.Rank);
+        _control = ring.Control;
+        _offerBytes = new byte[_control.Capacity];
+        _epochs = new long[enrollment.WorldSize];
+        _voter = new PlanVoter(MicroBatchDeal.Even(enrollment.TotalMicroBatches, enrollment.WorldSize));
+    }
+
+    /// <summary>Who this is.</summary>
+    public RankEnrollment Enrollment { get; }
+
+    /// <summary>The deal in force for the step that runs.</summary>
+    public MicroBatchDeal Deal => _voter.InForce;
+
+    /// <summary>Ballots without agreement so far: a plan was on its way and had not reached all ranks.</summary>
+    public long SplitVotes => Interlocked.Read(ref _splitVotes);
+
+    /// <summary>Offers whose bytes were malformed, too long, or made for another shape of job; the plan in force stayed.</summary>
+    public long RefusedOffers => Interlocked.Read(ref _refusedOffers);
+
+    internal StepRing Ring { get; }
+
+    /// <summary>
+    /// Begins the next step: copies a plan that has come since, and says what to compute. On the first step, and now and then,
+    /// all ranks measure the exit skew here (two barriers, back to back).
+    /// </summary>
+    public MicroBatchRange BeginStep()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        long step = _nextStep++;
+        if (step % SkewProbePeriodSteps == 0)
+        {
+            MeasureExitSkew();
+        }
+
+        CopyOffer();
+        MicroBatchDeal deal = _voter.InForce;
+        _current = new MicroBatchRange(step, deal.First(Enrollment.Rank), deal.Count(Enrollment.Rank));
+        _recorder.BeginStep(step, deal.Epoch);
+        return _current;
+    }
+
+    /// <summary>The loop begins to wait for input; such time is not the rank's own work.</summary>
+    public void BeginDataWait() => _recorder.BeginDataWait();
+
+    /// <summary>The input is there.</summary>
+    public void EndDataWait() => _recorder.EndDataWait();
+
+    /// <summary>
+    /// The step's first collective: tells the total weight, and whether all ranks hold the newest plan, which then is in force
+    /// from the next step on. Call it when the rank's own work is done, before the gradients are reduced.
+    /// </summary>
+    /// <param name="weight">The denominator of this rank's loss: samples or tokens; 0 where it had no work.</param>
+    /// <param name="workloadFeature">What makes the work of one step larger than another's; 0 where nothing does.</param>
+    /// <returns>Σ weight over all ranks: divide the sum of the gradients by it.</returns>
+    public double Vote(double weight, double workloadFeature = 0)
+    {
+        Ballot.Write(_ballot, weight, _voter.BeginVote());
+        CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
+        _recorder.Collective(timing.EnterNs, timing.ExitNs);
+        _recorder.EndStep(_current.Count, weight, workloadFeature);
+
+        BallotOutcome outcome = Ballot.Read(_ballot, Enrollment.WorldSize);
+        if (outcome.Status == BallotStatus.Invalid)
+        {
+            throw new InvalidOperationException($"the ballot of step {_current.Step} can't be read: {outcome.Reason}");
+        }
+
+        VoteResult result = _voter.ApplyOutcome(outcome);
+        if (result.Kind is VoteKind.Split or VoteKind.ResolveInBand)
+        {
+            Interlocked.Increment(ref _splitVotes);
+        }
+
+        if (result.Kind == VoteKind.ResolveInBand)
+        {
+            ResolveInBand();
+        }
+
+        return outcome.TotalWeight;
+    }
+
+    /// <summary>Leaves the job: the agent sends what is still unread. Does not touch the communicator.</summary>
+    public void Dispose()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _agent.Leave(this);
+        }
+    }
+
+    /// <summary>Called by the agent when a plan came down for this rank.</summary>
+    internal void Deliver(ReadOnlySpan<byte> deal, PlanEpoch epoch)
+    {
+        if (!_control.TryPublish(epoch, deal))
+        {
+            Interlocked.Increment(ref _refusedOffers);
+        }
+    }
+
+    private void CopyOffer()
+    {
+        if (_control.TryRead(_newestSeen, _offerBytes, out PlanEpoch epoch, out int length) != ControlRead.Copied)
+        {
+            return;
+        }
+
+        _newestSeen = epoch;
+        bool copied = MicroBatchDeal.TryRead(_offerBytes.AsSpan(0, length), out MicroBatchDeal? deal, out _)
+            && _voter.Offer(deal) is not (OfferResult.WrongShape or OfferResult.Ambiguous);
+        if (!copied)
+        {
+            Interlocked.Increment(ref _refusedOffers);
+        }
+    }
+
+    /// <summary>
+    /// The way out when votes stay split, because an agent is dead: the ranks tell each other which epochs they hold, and the lowest
+    /// rank that holds the newest hands it round. Every rank gets here in the same step, since every rank saw the same sums.
+    /// </summary>
+    private void ResolveInBand()
+    {
+        _communicator.AllGather(_voter.Held.Epoch.Value, _epochs);
+        Rank holder = PlanVoter.LowestHolder(_epochs);
+
+        // A deal of this many ranks has one length, so nobody has to be told it.
+        Span<byte> bytes = _offerBytes.AsSpan(0, _voter.InForce.EncodedLength);
+        if (holder == Enrollment.Rank)
+        {
+            _voter.Held.Write(bytes);
+        }
+
+        _communicator.Broadcast(bytes, holder);
+        if (!MicroBatchDeal.TryRead(bytes, out MicroBatchDeal? deal, out string reason))
+        {
+            throw new InvalidOperationException($"the deal that {holder} handed round is malformed: {reason}");
+        }
+
+        _voter.AdoptInBand(deal);
+    }
+
+    private void MeasureExitSkew()
+    {
+        for (int i = 0; i < SkewProbeBarriers; i++)
+        {
+            CollectiveTiming second = BarrierSkewProbe.Measure(_communicator);
+            _recorder.RecordSkewProbe(_nextProbe++, _voter.InForce.Epoch, second.EnterNs, second.ExitNs);
+        }
+    }
+}

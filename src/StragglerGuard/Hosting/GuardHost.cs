@@ -1,0 +1,116 @@
+using System.Net;
+using StragglerGuard.Agent;
+using StragglerGuard.Collectives.Operations;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric;
+using StragglerGuard.Guardian;
+using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
+
+namespace StragglerGuard.Hosting;
+
+/// <summary>
+/// A whole guard in this process: guardian, ledger, instruments, fabric, and the agent of this node. What a training runner embeds.
+/// </summary>
+/// <example>
+/// <code>
+/// await using var guard = GuardHost.Start(new StragglerGuardOptions { Mode = PolicyMode.Act });
+/// using RankGuard rank = guard.Join(new DeviceClass("H100"), communicator, microBatches: 32);
+/// for (long step = 0; step &lt; steps; step++)
+/// {
+///     MicroBatchRange work = rank.BeginStep();
+///     for (int k = work.First; k &lt; work.End; k++) { Accumulate(step, k); }
+///     double weight = rank.Vote(samplesDone);
+///     communicator.AllReduce(gradients);
+///     optimizer.Step(gradients, 1 / weight);
+/// }
+/// </code>
+/// </example>
+public sealed class GuardHost : IAsyncDisposable
+{
+    private readonly StragglerGuardOptions _options;
+    private readonly IGuardianFabric _fabric;
+    private readonly NodeAgent? _agent;
+    private readonly NodeId _node;
+    private readonly GuardInstruments _instruments;
+    private readonly TextExposition _exposition;
+
+    private GuardHost(StragglerGuardOptions options, IGuardianFabric fabric, IAgentFabric? local)
+    {
+        _options = options;
+        _fabric = fabric;
+        _node = new NodeId(Environment.MachineName);
+        _instruments = new GuardInstruments();
+        _exposition = new TextExposition(_instruments.Meter, options.Metrics.MaxSeries);
+        Guardian = new GuardianService(fabric, new InMemoryLedger(), options, _instruments);
+        _agent = local is null ? null : new NodeAgent(local, _node, options.Agent);
+    }
+
+    /// <summary>The guardian.</summary>
+    public GuardianService Guardian { get; }
+
+    /// <summary>Where agents of other processes connect; null where all is in this process.</summary>
+    public Uri? FabricEndpoint => (_fabric as WebSocketGuardianFabric)?.Endpoint;
+
+    /// <summary>Starts a guard for ranks that are threads of this process.</summary>
+    /// <param name="options">Checked options.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
+    public static GuardHost Start(StragglerGuardOptions options)
+    {
+        ThrowIfInvalid(options);
+        var fabric = new InProcessFabric();
+        return new GuardHost(options, fabric, fabric);
+    }
+
+    /// <summary>Starts a guard for ranks in other processes, whose agents connect with a <see cref="WebSocketAgentFabric"/>.</summary>
+    /// <param name="options">Checked options.</param>
+    /// <param name="address">Where to listen; loopback unless there is a reason.</param>
+    /// <param name="port">0 takes a free one, see <see cref="FabricEndpoint"/>.</param>
+    /// <param name="token">What an agent must show.</param>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
+    /// <exception cref="IOException">The port is taken.</exception>
+    public static async Task<GuardHost> ServeAsync(StragglerGuardOptions options, IPAddress address, int port, string token)
+    {
+        ThrowIfInvalid(options);
+        return new GuardHost(options, await WebSocketGuardianFabric.StartAsync(address, port, token).ConfigureAwait(false), local: null);
+    }
+
+    /// <summary>Adds a rank of this process to the job that the options name, as generation 0 of a data-parallel job.</summary>
+    /// <param name="deviceClass">What it computes on.</param>
+    /// <param name="communicator">All ranks of the job; the rank's own thread uses it, for the ballot.</param>
+    /// <param name="microBatches">Micro-batches of a global batch, M; the same on every rank.</param>
+    /// <exception cref="InvalidOperationException">This guard serves ranks of other processes.</exception>
+    public RankGuard Join(DeviceClass deviceClass, Communicator communicator, int microBatches)
+    {
+        ArgumentNullException.ThrowIfNull(communicator);
+        NodeAgent agent = _agent ?? throw new InvalidOperationException("this guard serves ranks of other processes: join through a NodeAgent there");
+        return agent.Join(RankEnrollment.DataParallel(new JobId(_options.Job), _node, deviceClass, communicator, microBatches), communicator);
+    }
+
+    /// <summary>Serves the metrics page of this guard.</summary>
+    /// <param name="address">Loopback unless there is a reason.</param>
+    /// <param name="port">0 takes a free one.</param>
+    /// <returns>The endpoint; dispose it before this guard.</returns>
+    /// <exception cref="EndpointUnavailableException">The port is taken or the address is not this machine's.</exception>
+    public Task<MetricsEndpoint> ServeMetricsAsync(IPAddress address, int port) =>
+        MetricsEndpoint.StartAsync(_exposition, address, port);
+
+    /// <summary>Sends what is unread, judges it, and stops. The job goes on with its last plan.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _agent?.Dispose();
+        await Guardian.DisposeAsync().ConfigureAwait(false);
+        await _fabric.DisposeAsync().ConfigureAwait(false);
+        _exposition.Dispose();
+        _instruments.Dispose();
+    }
+
+    private static void ThrowIfInvalid(StragglerGuardOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (OptionsReader.Check(options).Errors is { Count: > 0 } errors)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, errors), nameof(options));
+        }
+    }
+}
