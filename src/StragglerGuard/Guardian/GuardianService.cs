@@ -1,0 +1,317 @@
+using System.Globalization;
+using System.Threading.Channels;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+using StragglerGuard.Recording;
+using StragglerGuard.Telemetry;
+
+namespace StragglerGuard.Guardian;
+
+/// <summary>
+/// The one guardian: takes the reports from the fabric, has Core judge them, writes what is decided into the ledger, and only then
+/// sends it down.
+/// </summary>
+public sealed class GuardianService : IAsyncDisposable
+{
+    /// <summary>A plan on its way is offered again this often until it is seen in force: offers may be lost, and are idempotent.</summary>
+    private static readonly TimeSpan OfferAgain = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>A tick of the guardian's own that is later than this is a pause.</summary>
+    private const double PauseSeconds = 1;
+
+    private readonly IGuardianPort _port;
+    private readonly IDecisionLedger _ledger;
+    private readonly StragglerGuardOptions _options;
+    private readonly GuardInstruments _instruments;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<JobId, GuardedJob> _jobs = [];
+    private readonly Dictionary<JobId, ModeSchedule> _modes = [];
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Task _running;
+    private long _reportsRefused;
+    private long _lastTickNs = MonotonicClock.NowNs();
+    private string? _complaint;
+
+    /// <summary>Begins to guard whatever jobs report.</summary>
+    /// <param name="fabric">Where reports come from and plans go.</param>
+    /// <param name="ledger">Where decisions are kept.</param>
+    /// <param name="options">The guard's options.</param>
+    /// <param name="instruments">What is measured.</param>
+    public GuardianService(IGuardianFabric fabric, IDecisionLedger ledger, StragglerGuardOptions options, GuardInstruments instruments)
+    {
+        ArgumentNullException.ThrowIfNull(fabric);
+        ArgumentNullException.ThrowIfNull(ledger);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(instruments);
+        _port = fabric.OpenGuardian();
+        _ledger = ledger;
+        _options = options;
+        _instruments = instruments;
+        _running = Task.Run(RunAsync);
+    }
+
+    /// <summary>Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick and not throw.</summary>
+    public event Action<LedgerEntry>? Decided;
+
+    /// <summary>Reports that could not be used: another world size or batch than the job's first report named.</summary>
+    public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
+
+    /// <summary>Changes what the guardian may do for a job, from a step on; holds for its later generations, too.</summary>
+    /// <param name="job">The job; it need not have reported yet.</param>
+    /// <param name="mode">Observe, advise or act.</param>
+    /// <param name="fromStep">The first step whose frame is judged under the mode.</param>
+    public void SetMode(JobId job, PolicyMode mode, long fromStep = 0)
+    {
+        lock (_gate)
+        {
+            ModesOf(job).Set(mode, fromStep);
+        }
+    }
+
+    /// <summary>What is known of a job now; null where nothing was heard of it.</summary>
+    public JobStatus? Status(JobId job)
+    {
+        lock (_gate)
+        {
+            return _jobs.TryGetValue(job, out GuardedJob? guarded) ? guarded.Judge.Status() : null;
+        }
+    }
+
+    /// <summary>Waits until every rank of the job has said that it left, and all of its steps are judged.</summary>
+    /// <returns>Whether that came within the time.</returns>
+    public async Task<bool> JobEndedAsync(JobId job, TimeSpan within)
+    {
+        Task ended;
+        lock (_gate)
+        {
+            if (!_jobs.TryGetValue(job, out GuardedJob? guarded))
+            {
+                return false;
+            }
+
+            ended = guarded.Ended.Task;
+        }
+
+        try
+        {
+            await ended.WaitAsync(within).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Stops judging. Jobs go on with their last plan.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _port.Dispose();
+        _closing.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        ChannelReader<NodeReport> reports = _port.Reports;
+        using var again = new PeriodicTimer(OfferAgain);
+        Task<bool> tick = again.WaitForNextTickAsync(_closing.Token).AsTask();
+        Task<bool> incoming = reports.WaitToReadAsync(_closing.Token).AsTask();
+        try
+        {
+            while (true)
+            {
+                Task first = await Task.WhenAny(tick, incoming).ConfigureAwait(false);
+                if (first == tick)
+                {
+                    await tick.ConfigureAwait(false);
+                    ExamineSelf();
+                    OfferPendingAgain();
+                    PublishMetrics();
+                    tick = again.WaitForNextTickAsync(_closing.Token).AsTask();
+                    continue;
+                }
+
+                if (!await incoming.ConfigureAwait(false))
+                {
+                    return;
+                }
+
+                while (reports.TryRead(out NodeReport? report))
+                {
+                    Take(report);
+                }
+
+                incoming = reports.WaitToReadAsync(_closing.Token).AsTask();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Closing.
+        }
+    }
+
+    private void Take(NodeReport report)
+    {
+        List<LedgerEntry> decided = [];
+        lock (_gate)
+        {
+            foreach (RankReport rank in report.Ranks)
+            {
+                if (JobOf(rank.Enrollment) is not { } job)
+                {
+                    Interlocked.Increment(ref _reportsRefused);
+                    continue;
+                }
+
+                job.Judge.Observe(rank, _complaint, decide => Commit(job, decide, decided));
+                if (job.Judge.HasEnded)
+                {
+                    job.Ended.TrySetResult();
+                }
+            }
+
+        }
+
+        foreach (LedgerEntry entry in decided)
+        {
+            Decided?.Invoke(entry);
+        }
+    }
+
+    /// <summary>
+    /// Writes a decision under the next number. A plan takes that number as its epoch, so a number that no vote could tell from the
+    /// epoch in force is given up first. Refused where another guardian was faster: then that one decides.
+    /// </summary>
+    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided)
+    {
+        if (!_port.IsLeader)
+        {
+            return false;
+        }
+
+        while (true)
+        {
+            long sequence = _ledger.LastSequence + 1;
+            LedgerDecision? entry = decide(sequence);
+            if (entry is null)
+            {
+                return false;
+            }
+
+            if (!_ledger.Append(sequence, entry).Appended)
+            {
+                return false;
+            }
+
+            decided.Add(new LedgerEntry(sequence, entry));
+            switch (entry)
+            {
+                case NumberSkipped:
+                    continue;
+                case RebalanceDecided plan:
+                    job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                    _port.Offer(job.Pending);
+                    return true;
+                default:
+                    return true;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A guardian that was paused reads old reports as if they were new: until it has kept its own time again it decides nothing.
+    /// </summary>
+    private void ExamineSelf()
+    {
+        long nowNs = MonotonicClock.NowNs();
+        double lateSeconds = ((nowNs - _lastTickNs) * 1e-9) - OfferAgain.TotalSeconds;
+        _lastTickNs = nowNs;
+        _complaint = lateSeconds > PauseSeconds
+            ? string.Create(CultureInfo.InvariantCulture, $"the guardian itself was paused for {lateSeconds:0.0} s")
+            : null;
+    }
+
+    private void OfferPendingAgain()
+    {
+        lock (_gate)
+        {
+            foreach (GuardedJob job in _jobs.Values)
+            {
+                if (job.Pending is { } pending)
+                {
+                    if (job.Judge.EpochInForce < pending.Deal.Epoch)
+                    {
+                        _port.Offer(pending);
+                    }
+                    else
+                    {
+                        job.Pending = null;
+                    }
+                }
+            }
+        }
+    }
+
+    private void PublishMetrics()
+    {
+        lock (_gate)
+        {
+            foreach (GuardedJob job in _jobs.Values)
+            {
+                job.Metrics.Publish(job.Judge.Status(), job.Judge.WorldSize);
+            }
+        }
+    }
+
+    /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
+    private GuardedJob? JobOf(RankEnrollment rank)
+    {
+        if (_jobs.TryGetValue(rank.Job, out GuardedJob? job))
+        {
+            int newer = rank.Generation.Value - job.Judge.Generation.Value;
+            if (newer < 0)
+            {
+                return null;
+            }
+
+            if (newer == 0)
+            {
+                return job.Judge.Enroll(rank) ? job : null;
+            }
+
+            job.Ended.TrySetResult();
+        }
+
+        job = new GuardedJob(new JobJudge(rank, ModesOf(rank.Job), _options), new JobMetrics(_instruments));
+        _jobs[rank.Job] = job;
+        return job;
+    }
+
+    private ModeSchedule ModesOf(JobId job)
+    {
+        if (!_modes.TryGetValue(job, out ModeSchedule? modes))
+        {
+            modes = new ModeSchedule(_options.Mode);
+            _modes[job] = modes;
+        }
+
+        return modes;
+    }
+
+    private sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
+    {
+        public JobJudge Judge { get; } = judge;
+
+        public JobMetrics Metrics { get; } = metrics;
+
+        public OfferedPlan? Pending { get; set; }
+
+        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,303 @@
+using StragglerGuard.Core;
+using StragglerGuard.Core.Detection;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Core.Timing;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+
+namespace StragglerGuard.Guardian;
+
+/// <summary>
+/// One generation of one job as the guardian sees it: a fold over reports. Records become step frames, and every frame goes
+/// frame → lag → verdict → speed → plan → policy, each a pure part of Core.
+/// </summary>
+/// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
+internal sealed class JobJudge
+{
+    private readonly RankEnrollment?[] _ranks;
+    private readonly RankCounts[] _counts;
+    private readonly ModeSchedule _modes;
+    private readonly StragglerGuardOptions _options;
+    private readonly StepFrameAssembler _assembler;
+    private readonly ExitSkewEstimator _skew;
+    private readonly LagCalculator _lag;
+    private readonly LagStatistics _lagStatistics;
+    private readonly StepClock _clock;
+    private readonly DetectionEvents _events = new();
+    private readonly SpeedEstimator _speeds;
+    private readonly RebalancePolicy _policy;
+    private readonly PlanHistory _plans;
+    private readonly VerdictBook _verdicts;
+    private readonly double[] _secondsPerUnit;
+    private readonly double[] _recentSecondsPerUnit;
+    private readonly double[] _waitCausedSeconds;
+    private readonly int[] _lowest;
+    private readonly int[] _highest;
+    private SlownessDetector? _detector;
+    private LagSample _lastLag;
+    private string _policyReason = "no step judged yet";
+    private string? _advised;
+    private long _plansDecided;
+    private double? _predictedGain;
+    private int _enrolled;
+    private int _left;
+
+    /// <summary>Opens the book of a generation with the first rank that reports.</summary>
+    public JobJudge(RankEnrollment first, ModeSchedule modes, StragglerGuardOptions options)
+    {
+        Job = first.Job;
+        Generation = first.Generation;
+        WorldSize = first.WorldSize;
+        TotalMicroBatches = first.TotalMicroBatches;
+        _modes = modes;
+        _options = options;
+        _ranks = new RankEnrollment?[WorldSize];
+        _counts = new RankCounts[WorldSize];
+        _assembler = new StepFrameAssembler(WorldSize, Generation, options.Guardian.HorizonSteps);
+        _skew = new ExitSkewEstimator(WorldSize, Generation);
+        _lag = new LagCalculator(WorldSize);
+        _lagStatistics = new LagStatistics(WorldSize, options.Guardian.LagWindowSteps);
+        _clock = new StepClock(WorldSize);
+        _speeds = new SpeedEstimator(WorldSize);
+        _policy = new RebalancePolicy(options.Policy.ToPolicyOptions());
+        _plans = new PlanHistory(MicroBatchDeal.Even(TotalMicroBatches, WorldSize));
+        _verdicts = new VerdictBook(WorldSize);
+        _secondsPerUnit = new double[WorldSize];
+        _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
+        _waitCausedSeconds = new double[WorldSize];
+        _lowest = new int[WorldSize];
+        _highest = new int[WorldSize];
+        Enroll(first);
+    }
+
+    /// <summary>Writes a decision into the ledger, under the number that it is given.</summary>
+    /// <param name="decide">From the number to the decision; null where the decision no longer stands.</param>
+    /// <returns>Whether it is in the ledger.</returns>
+    public delegate bool Commitment(Func<long, LedgerDecision?> decide);
+
+    public JobId Job { get; }
+
+    public Generation Generation { get; }
+
+    public int WorldSize { get; }
+
+    public int TotalMicroBatches { get; }
+
+    /// <summary>The newest plan seen in force.</summary>
+    public PlanEpoch EpochInForce => _plans.Offers.InForce;
+
+    /// <summary>Whether every rank has left and every step is judged.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Takes a rank's place in the job.</summary>
+    /// <returns>False where the rank names another world size or batch than the job.</returns>
+    public bool Enroll(RankEnrollment rank)
+    {
+        if (rank.WorldSize != WorldSize || rank.TotalMicroBatches != TotalMicroBatches)
+        {
+            return false;
+        }
+
+        ref RankEnrollment? known = ref _ranks[rank.Rank.Value];
+        if (known is null)
+        {
+            _lowest[rank.Rank.Value] = rank.MicroBatchesMin;
+            _highest[rank.Rank.Value] = rank.MicroBatchesMax;
+            known = rank;
+            if (++_enrolled == WorldSize)
+            {
+                _detector = new SlownessDetector(
+                    [.. _ranks.Select(member => new RankCohort(member!.Stage, member.DeviceClass))], _options.Detection.MinimumEffect);
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes what is new of one rank, and judges every frame that it completes.</summary>
+    /// <param name="report">Of an enrolled rank.</param>
+    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
+    /// <param name="commit">Called before a decision has any effect.</param>
+    public void Observe(RankReport report, string? observerComplaint, Commitment commit)
+    {
+        foreach (ref readonly StepTiming timing in report.Timings.Span)
+        {
+            if (timing.Kind == TimingKind.SkewProbe)
+            {
+                _skew.Add(in timing);
+            }
+            else
+            {
+                _assembler.Add(in timing);
+            }
+        }
+
+        ref RankCounts counts = ref _counts[report.Enrollment.Rank.Value];
+        bool leaves = report.Left && !counts.Left;
+        counts = new RankCounts(report.Lost, report.Torn, report.SplitVotes, counts.Left || report.Left);
+        _left += leaves ? 1 : 0;
+        if (leaves && _left == WorldSize)
+        {
+            _assembler.Flush();
+            HasEnded = true;
+        }
+
+        while (_detector is not null && _assembler.TryTake(out StepFrame? frame))
+        {
+            Judge(frame, _detector, observerComplaint, commit);
+        }
+    }
+
+    private void Judge(StepFrame frame, SlownessDetector detector, string? observerComplaint, Commitment commit)
+    {
+        _clock.Add(frame, _plans);
+        _plans.Observe(frame);
+        _lastLag = _lag.Compute(frame, _skew.SkewNs);
+        _lagStatistics.Add(in _lastLag, _lag.LagNs);
+        if (_lastLag.LastArriver is { } last)
+        {
+            _waitCausedSeconds[last.Value] += _lastLag.WaitCausedNs * 1e-9;
+        }
+
+        _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
+        _events.Clear();
+        detector.Update(frame, _events);
+        foreach (DetectionEvent found in _events)
+        {
+            Conclude(in found, frame.Step, detector, commit);
+        }
+
+        PolicyMode mode = _modes.At(frame.Step);
+        PolicyDecision decision = _policy.Decide(InputAt(frame.Step, mode, observerComplaint));
+        _policyReason = decision.Reason;
+        if (decision is PolicyDecision.Propose proposal)
+        {
+            Propose(proposal, frame.Step, mode, commit);
+        }
+    }
+
+    private void Conclude(in DetectionEvent found, long step, SlownessDetector detector, Commitment commit)
+    {
+        string reason = VerdictWriter.Describe(in found, found.Rank is { } rank ? detector.CohortOf(rank) : default);
+        switch (found.Kind)
+        {
+            case DetectionEventKind.StragglerConfirmed:
+                Verdict verdict = VerdictWriter.Write(in found, detector.CohortOf(found.Rank!.Value));
+                _verdicts.Raise(verdict);
+                _speeds.Restart(verdict.Rank, found.OnsetStep);
+                commit(_ => new StragglerFound(Job, Generation, step, verdict));
+                break;
+            case DetectionEventKind.StragglerRecovered:
+                Rank recovered = found.Rank!.Value;
+                _verdicts.Clear(recovered);
+                _speeds.Restart(recovered, FirstCalmStep(in found));
+                commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                break;
+            case DetectionEventKind.CommonShiftDetected:
+                commit(_ => new CommonShiftSeen(Job, Generation, step, reason));
+                break;
+        }
+    }
+
+    /// <summary>A recovery is certain once a rank has been calm for the length of the check and its margin: those steps are its new speed.</summary>
+    private static long FirstCalmStep(in DetectionEvent recovery)
+    {
+        DetectionParameters parameters =
+            recovery.Mode == DetectionMode.Peers ? DetectionParameters.Peers : DetectionParameters.SingleSeries;
+        return recovery.RaisedAtStep - parameters.CheckSteps - parameters.RecoveryMarginSteps + 1;
+    }
+
+    private PolicyInput InputAt(long step, PolicyMode mode, string? observerComplaint)
+    {
+        _speeds.CopyEstimates(_secondsPerUnit);
+        int recent = _speeds.CopyFrames(_recentSecondsPerUnit);
+        return new PolicyInput
+        {
+            Mode = mode,
+            Step = step,
+            InForce = _plans.InForce,
+            SecondsPerUnit = _secondsPerUnit,
+            Lowest = _lowest,
+            Highest = _highest,
+            CommonStepSeconds = _clock.OverheadSeconds ?? 0,
+            RecentSecondsPerUnit = _recentSecondsPerUnit.AsMemory(0, recent),
+            StepsSinceLastPlan = _plans.StepsSinceLastPlan(step),
+            FlaggedRanks = _verdicts.Flagged,
+            PendingPlan = _plans.Offers.Pending,
+            ObserverComplaint = observerComplaint,
+        };
+    }
+
+    private void Propose(PolicyDecision.Propose proposal, long step, PolicyMode mode, Commitment commit)
+    {
+        if (!proposal.Acted)
+        {
+            string deal = string.Join(' ', proposal.MicroBatches);
+            if (mode == PolicyMode.Advise && deal != _advised)
+            {
+                _advised = deal;
+                commit(_ => new RebalanceAdvised(Job, Generation, step, [.. proposal.MicroBatches], proposal.Reason));
+            }
+
+            return;
+        }
+
+        MicroBatchDeal? decided = null;
+        bool committed = commit(sequence =>
+        {
+            var epoch = new PlanEpoch(sequence);
+            if (_plans.Offers.MayOffer(epoch, out string refusal))
+            {
+                decided = new MicroBatchDeal(epoch, proposal.MicroBatches.AsSpan());
+                return new RebalanceDecided(Job, Generation, step, decided, proposal.PredictedStepSeconds, proposal.Reason);
+            }
+
+            return _plans.Offers.Pending is null && epoch > _plans.Offers.InForce
+                ? new NumberSkipped(Job, Generation, step, refusal)
+                : null;
+        });
+        if (committed && decided is not null)
+        {
+            _plans.Decide(decided, step, proposal.PredictedStepSeconds, proposal.Reason);
+            _plansDecided++;
+            _predictedGain = proposal.PredictedGain;
+        }
+    }
+
+    /// <summary>What is known now.</summary>
+    public JobStatus Status() => new()
+    {
+        Job = Job,
+        Generation = Generation,
+        Mode = _modes.At(Math.Max(0, _lastLag.Step)),
+        LastStep = _clock.LastStep,
+        Epoch = EpochInForce,
+        StepSeconds = _clock.StepSeconds,
+        OverheadSeconds = _clock.OverheadSeconds,
+        ExitSkewSeconds = _skew.SkewNs * 1e-9,
+        Frames = _assembler.Counters,
+        RecordsLost = _counts.Sum(counts => counts.Lost),
+        RecordsTorn = _counts.Sum(counts => counts.Torn),
+        SplitVotes = _counts.Max(counts => counts.SplitVotes),
+        TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
+        Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)],
+        Verdicts = _verdicts.Raised,
+        Plans = _plans.Statuses(),
+        PlansDecided = _plansDecided,
+        PredictedGain = _predictedGain,
+        PolicyReason = _policyReason,
+    };
+
+    private RankStatus StatusOf(int rank)
+    {
+        LagSummary lag = _lagStatistics.Summarize(new Rank(rank));
+        return new RankStatus(
+            new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass, _plans.InForce.MicroBatches[rank],
+            _speeds.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
+            _waitCausedSeconds[rank], _detector?.StateOf(new Rank(rank)).Slowdown, _verdicts.Standing(rank));
+    }
+
+    private readonly record struct RankCounts(long Lost, long Torn, long SplitVotes, bool Left);
+}

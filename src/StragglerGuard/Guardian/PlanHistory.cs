@@ -1,0 +1,94 @@
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Timing;
+
+namespace StragglerGuard.Guardian;
+
+/// <summary>The plans of a generation: what was decided, what is in force, and how long its steps really take.</summary>
+internal sealed class PlanHistory(MicroBatchDeal initial)
+{
+    private const int PlansKept = 256;
+    private const int StepsKept = 256;
+    private const int StepsForRealised = 3;
+
+    private readonly List<Tracked> _decided = [];
+    private readonly double[] _scratch = new double[StepsKept];
+    private readonly RollingSeconds _initialSteps = new(StepsKept);
+    private Tracked? _current;
+
+    /// <summary>Which plan is on its way, and whether another may follow.</summary>
+    public PlanOffer Offers { get; } = new(initial.Epoch);
+
+    /// <summary>The deal of the last frame.</summary>
+    public MicroBatchDeal InForce { get; private set; } = initial;
+
+    /// <summary>Steps since the last plan came into force; null where none has.</summary>
+    public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
+
+    /// <summary>Records a plan that stands in the ledger.</summary>
+    public void Decide(MicroBatchDeal deal, long step, double predictedStepSeconds, string reason)
+    {
+        Offers.Offer(deal.Epoch);
+        if (_decided.Count == PlansKept)
+        {
+            _decided.RemoveAt(0);
+        }
+
+        _decided.Add(new Tracked(deal, step, predictedStepSeconds, reason));
+    }
+
+    /// <summary>Sees in a frame which plan is in force. All ranks switch at one step, so any rank's record tells.</summary>
+    public void Observe(StepFrame frame)
+    {
+        PlanEpoch newest = EpochInForce;
+        for (int rank = 0; rank < frame.Ranks; rank++)
+        {
+            if (frame.IsPresent(rank) && frame.Epoch[rank] > newest)
+            {
+                newest = frame.Epoch[rank];
+            }
+        }
+
+        if (newest == EpochInForce)
+        {
+            return;
+        }
+
+        Offers.SeenInForce(newest);
+        if (_decided.Find(plan => plan.Deal.Epoch == newest) is { } decided)
+        {
+            decided.EffectiveStep = frame.Step;
+            _current = decided;
+            InForce = decided.Deal;
+        }
+        else if (frame.IsComplete)
+        {
+            // Another guardian's plan, decided before this one took over: its deal is what the ranks did.
+            InForce = new MicroBatchDeal(newest, frame.WorkUnits);
+        }
+    }
+
+    /// <summary>The step before the one that is being read took this long, under the plan in force until now.</summary>
+    public void StepTook(double seconds) => (_current?.Steps ?? _initialSteps).Add(seconds);
+
+    public IReadOnlyList<PlanStatus> Statuses() => [.. _decided.Select(plan => new PlanStatus(
+        plan.Deal, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
+        plan.Steps.Count >= StepsForRealised ? plan.Steps.Median(_scratch) : null, plan.Reason))];
+
+    private PlanEpoch EpochInForce => InForce.Epoch;
+
+    private sealed class Tracked(MicroBatchDeal deal, long decidedAtStep, double predictedStepSeconds, string reason)
+    {
+        public MicroBatchDeal Deal { get; } = deal;
+
+        public long DecidedAtStep { get; } = decidedAtStep;
+
+        public double PredictedStepSeconds { get; } = predictedStepSeconds;
+
+        public string Reason { get; } = reason;
+
+        public long? EffectiveStep { get; set; }
+
+        public RollingSeconds Steps { get; } = new(StepsKept);
+    }
+}
