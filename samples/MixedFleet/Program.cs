@@ -1,1 +1,34 @@
-return 0;
+using System.CommandLine;
+using MixedFleet.CommandLine;
+using MixedFleet.Launch;
+using MixedFleet.Training;
+
+RootCommand command = RunCommand.Build(arguments =>
+{
+    var settings = RunSettings.From(arguments);
+    if (settings.Value is not { } run)
+    {
+        foreach (string error in settings.Errors)
+        {
+            Console.Error.WriteLine(error);
+        }
+
+        return Task.FromResult(ExitCodes.BadInput);
+    }
+
+    return arguments.RankProcess ? Task.FromResult(new RankProcess(run).Run()) : new GuardedRun(run, arguments, args).RunAsync();
+});
+
+ParseResult words = command.Parse(args);
+if (words.Errors.Count > 0)
+{
+    foreach (var error in words.Errors)
+    {
+        Console.Error.WriteLine(error.Message);
+    }
+
+    Console.Error.WriteLine("MixedFleet --help lists what it takes.");
+    return ExitCodes.BadInput;
+}
+
+return await words.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -23,6 +23,9 @@ internal sealed class SlowdownSchedule
 
     private SlowdownSchedule(Window[] windows) => _windows = windows;
 
+    /// <summary>The step at which the last window with an end ends; null where none has one.</summary>
+    public long? LastEnd => _windows.Where(window => window.To < long.MaxValue).Select(window => (long?)window.To).Max();
+
     /// <summary>Reads the arguments.</summary>
     /// <param name="arguments">One text for each <c>--slow</c>.</param>
     /// <param name="fleet">The ranks that there are, and which of them are emulated.</param>

@@ -1,5 +1,7 @@
 using System.Numerics.Tensors;
 using StragglerGuard.Collectives.Devices;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 
 namespace MixedFleet.Model;
 
@@ -37,7 +39,7 @@ internal static class GradientCheck
 
         ArgumentOutOfRangeException.ThrowIfZero(microBatches, nameof(unevenCounts));
         double[] uneven = MeanGradient(accumulator, step, rank, unevenCounts, reduce);
-        double[] even = MeanGradient(accumulator, step, rank, MicroBatchDeal.Even(microBatches, unevenCounts.Length), reduce);
+        double[] even = MeanGradient(accumulator, step, rank, EvenDeal.Of(microBatches, unevenCounts.Length), reduce);
         double largest = NormInf(even);
         TensorPrimitives.Subtract<double>(uneven, even, uneven);
         double difference = NormInf(uneven);
@@ -47,9 +49,9 @@ internal static class GradientCheck
     private static double[] MeanGradient(
         GradientAccumulator<double> accumulator, long step, int rank, ReadOnlySpan<int> counts, GradientReduction reduce)
     {
-        int first = MicroBatchDeal.FirstOf(counts, rank);
+        var deal = new MicroBatchDeal(PlanEpoch.Initial, counts);
         accumulator.Begin(step);
-        for (int k = first; k < first + counts[rank]; k++)
+        for (int k = deal.First(new Rank(rank)); k < deal.End(new Rank(rank)); k++)
         {
             accumulator.Add(k);
         }

@@ -72,22 +72,6 @@ public sealed class GradientCheckTests
             .Should().Throw<ArgumentOutOfRangeException>();
     }
 
-    [Fact]
-    public void Even_Deal_DiffersByOneAtMost()
-    {
-        MicroBatchDeal.Even(32, 4).Should().Equal(8, 8, 8, 8);
-        MicroBatchDeal.Even(32, 5).Should().Equal(7, 7, 6, 6, 6);
-        MicroBatchDeal.Even(2, 3).Should().Equal(1, 1, 0);
-    }
-
-    [Fact]
-    public void FirstOf_OverAllRanks_CoversEveryMicroBatchOnce()
-    {
-        int[] counts = [3, 0, 5, 1];
-        Enumerable.Range(0, 4).SelectMany(rank => Enumerable.Range(MicroBatchDeal.FirstOf(counts, rank), counts[rank]))
-            .Should().Equal(Enumerable.Range(0, 9));
-    }
-
     private static double SumAll(DeviceBuffer<double>[] gradients, double[] weights)
     {
         for (int rank = 1; rank < gradients.Length; rank++)

@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.InteropServices;
+using MixedFleet.CommandLine;
+using MixedFleet.Output;
+using MixedFleet.Pacing;
+using MixedFleet.Training;
+using Spectre.Console;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Fabric;
+using StragglerGuard.Guardian;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
+
+namespace MixedFleet.Launch;
+
+/// <summary>One run from the first line to the last: guard, ranks, display, report.</summary>
+/// <param name="settings">The run.</param>
+/// <param name="arguments">How it was asked for.</param>
+/// <param name="words">The command line as it was typed, for rank processes.</param>
+internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, IReadOnlyList<string> words)
+{
+    /// <summary>How long the guardian may take to read the last reports once training is over.</summary>
+    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(10);
+
+    /// <returns>See <see cref="ExitCodes"/>.</returns>
+    public async Task<int> RunAsync()
+    {
+        using var interrupted = new CancellationTokenSource();
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            interrupted.Cancel();
+        }
+
+        using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+
+        string token = ProcessLauncher.NewToken();
+        await using GuardHost guard = arguments.Processes
+            ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
+            : GuardHost.Start(settings.Options);
+        guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
+        guard.Guardian.SetMode(settings.Job, PolicyMode.Act, fromStep: settings.Phases.Observed);
+
+        await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
+        if (metrics is null && arguments.MetricsPort is not null)
+        {
+            return ExitCodes.BadInput;
+        }
+
+        double real = Calibration.SecondsPerMicroBatch(settings);
+        PaceStretch stretch = PaceStretch.Of(
+            [.. settings.Fleet.Ranks.Select(_ => real)], [.. settings.Fleet.Ranks.Select(rank => rank.PaceSeconds)],
+            Environment.ProcessorCount, settings.Slowdowns);
+
+        LaunchOutcome outcome;
+        await using (IRunDisplay display = OpenDisplay(guard.Guardian))
+        {
+            foreach (string line in RunPreface.Lines(settings, arguments.Processes, real, stretch, metrics?.Endpoint))
+            {
+                display.Say(line);
+            }
+
+            guard.Guardian.Decided += entry => SayDecision(display, entry);
+            outcome = arguments.Processes
+                ? await new ProcessLauncher(settings, words, display)
+                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, real, interrupted.Token).ConfigureAwait(false)
+                : await new ThreadLauncher(settings, guard, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
+            if (outcome.Results is not null)
+            {
+                await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false);
+            }
+        }
+
+        if (outcome.Results is null)
+        {
+            await Console.Error.WriteLineAsync($"MixedFleet: {outcome.Error}").ConfigureAwait(false);
+            return outcome.ExitCode;
+        }
+
+        JobStatus? status = guard.Guardian.Status(settings.Job);
+        if (status is null)
+        {
+            await Console.Error.WriteLineAsync("MixedFleet: the guardian heard nothing of the job").ConfigureAwait(false);
+            return ExitCodes.Failed;
+        }
+
+        RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
+        foreach (string line in ReportText.Lines(report))
+        {
+            Console.Out.WriteLine(line);
+        }
+
+        if (arguments.Json)
+        {
+            Console.Out.WriteLine(ReportJson.Line(report));
+        }
+
+        return ExitCodes.Done;
+    }
+
+    private static void SayDecision(IRunDisplay display, LedgerEntry entry)
+    {
+        if (entry.Decision is not NumberSkipped)
+        {
+            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {entry.Decision.Reason}"));
+        }
+    }
+
+    private async Task<MetricsEndpoint?> OpenMetricsAsync(GuardHost guard)
+    {
+        if (arguments.MetricsPort is not { } port)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await guard.ServeMetricsAsync(IPAddress.Loopback, port).ConfigureAwait(false);
+        }
+        catch (EndpointUnavailableException taken)
+        {
+            await Console.Error.WriteLineAsync($"--metrics-port {port}: {taken.Message}").ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    private IRunDisplay OpenDisplay(GuardianService guardian)
+    {
+        bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
+        JobStatus? Status() => guardian.Status(settings.Job);
+        return live
+            ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings.Fleet), settings.Phases.Steps)
+            : new PlainDisplay(Console.Out, Status, settings.Phases.Steps);
+    }
+}

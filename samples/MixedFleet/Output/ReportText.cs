@@ -1,0 +1,66 @@
+using System.Globalization;
+
+namespace MixedFleet.Output;
+
+/// <summary>What was found and won, in words.</summary>
+internal static class ReportText
+{
+    public static IEnumerable<string> Lines(RunReport report)
+    {
+        yield return "";
+        yield return "rank  class     micro-batches  per micro-batch   lag p50   lag p95   last   wait caused";
+        foreach (RankLine rank in report.Ranks)
+        {
+            yield return Say(
+                $"{rank.Rank,4}  {rank.DeviceClass,-8}  {rank.MicroBatches,13}  {Millis(rank.SecondsPerMicroBatch),12}{(rank.PaceEmulated ? " em" : "   ")}  {Millis(rank.LagP50Seconds),8}  {Millis(rank.LagP95Seconds),8}  {Percent(rank.LastShare),5}  {rank.WaitCausedSeconds,9:0.00} s");
+        }
+
+        if (report.Ranks.Any(rank => rank.PaceEmulated))
+        {
+            yield return "      em: the pace is emulated; lag and wait over the last steps (up to 256)";
+        }
+
+        yield return "";
+        yield return "Found";
+        if (report.Verdicts.Count == 0)
+        {
+            yield return "  no rank slowed down: every difference is between device classes, or common to all";
+        }
+
+        foreach (VerdictLine verdict in report.Verdicts)
+        {
+            yield return Say($"  step {verdict.Step}, certain at {verdict.RaisedAtStep}: {verdict.Reason}");
+        }
+
+        yield return "Decided";
+        if (report.Plans.Count == 0)
+        {
+            yield return "  nothing: no other deal was worth it";
+        }
+
+        foreach (PlanLine plan in report.Plans)
+        {
+            string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms") : "unknown";
+            yield return Say(
+                $"  epoch {plan.Epoch}: deal {string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, in force from {plan.EffectiveStep?.ToString(CultureInfo.InvariantCulture) ?? "never"}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
+        }
+
+        ThroughputLine throughput = report.Throughput;
+        yield return "Won";
+        yield return Say(
+            $"  unguarded {throughput.UnguardedSamplesPerSecond:N0} samples/s → guarded {throughput.GuardedSamplesPerSecond:N0} samples/s: ×{throughput.GuardedSamplesPerSecond / throughput.UnguardedSamplesPerSecond:0.00}");
+        yield return throughput is { OptimumSamplesPerSecond: { } optimum, GuardedOverOptimum: { } share }
+            ? Say($"  best integer deal for the configured paces: {optimum:N0} samples/s; reached {share:P1}")
+            : "  best integer deal: unknown";
+        yield return Say(
+            $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of the last deal against an even split, fp64: {Error(report.GradientMaxRelativeError)}");
+    }
+
+    private static string Millis(double? seconds) => seconds is { } known ? Say($"{known * 1e3:0.00} ms") : "unknown";
+
+    private static string Percent(double? share) => share is { } known ? Say($"{known * 100:0} %") : "?";
+
+    private static string Error(double? error) => error is { } known ? Say($"off by {known:0.0e-0}") : "not finite";
+
+    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,44 @@
+using MixedFleet.Data;
+using MixedFleet.Model;
+using StragglerGuard.Collectives.Devices;
+using StragglerGuard.Recording;
+
+namespace MixedFleet.Training;
+
+/// <summary>Measures what a micro-batch really costs on this machine, before anything is emulated.</summary>
+internal static class Calibration
+{
+    private const long WarmUpNs = 300_000_000;
+    private const int Measured = 101;
+
+    /// <summary>Runs until the code is compiled for good. Leaves gradients behind.</summary>
+    public static void WarmUp(GradientAccumulator<float> accumulator)
+    {
+        long begin = MonotonicClock.NowNs();
+        for (int k = 0; MonotonicClock.NowNs() - begin < WarmUpNs; k++)
+        {
+            accumulator.Begin(0);
+            accumulator.Add(k);
+        }
+    }
+
+    /// <summary>The median time of a micro-batch with the machine to itself, s.</summary>
+    public static double SecondsPerMicroBatch(RunSettings settings)
+    {
+        using var device = new CpuDevice();
+        using var model = new ByteLanguageModel<float>(device, RunSettings.ModelShape, settings.Seed);
+        var accumulator = new GradientAccumulator<float>(model, new MicroBatchSampler(settings.Corpus, settings.Seed));
+        WarmUp(accumulator);
+        long[] taken = new long[Measured];
+        accumulator.Begin(0);
+        for (int k = 0; k < Measured; k++)
+        {
+            long begin = MonotonicClock.NowNs();
+            accumulator.Add(k);
+            taken[k] = MonotonicClock.NowNs() - begin;
+        }
+
+        Array.Sort(taken);
+        return taken[Measured / 2] * 1e-9;
+    }
+}
