@@ -214,7 +214,7 @@ public sealed class RebalancePolicy
         }
 
         var evidence = Say($"{replayed:P1} replayed over {frames} frames, {doubted:P1} at {_options.GainSigmas} standard errors");
-        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; dealt: {solved.Reason}");
+        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; the integers cost {solved.IntegerCostRatio - 1:P1}; {solved.Moves} of {input.InForce.Total} units change hands");
         return new PolicyDecision.Propose(
             solved.MicroBatches, input.Mode == PolicyMode.Act, predicted, current, gain, solved.IntegerCostRatio, solved.Moves, reason);
     }
@@ -337,7 +337,7 @@ public sealed class RebalancePolicy
         {
             throw new ArgumentException(
                 $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length} entries, "
-                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, "
+                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, Former {input.Former.Length}, "
                 + $"RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
                 nameof(input));
         }
