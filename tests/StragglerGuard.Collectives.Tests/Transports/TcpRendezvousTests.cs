@@ -9,7 +9,9 @@ public sealed class TcpRendezvousTests
 {
     private static readonly TransportOptions Options = new()
     {
-        RendezvousTimeout = TimeSpan.FromSeconds(20), Timeout = TimeSpan.FromMilliseconds(300), AnswerGrace = TimeSpan.FromMilliseconds(300),
+        RendezvousTimeout = TimeSpan.FromSeconds(20),
+        Timeout = TimeSpan.FromMilliseconds(300),
+        AnswerGrace = TimeSpan.FromMilliseconds(300),
     };
 
     private static readonly TransportOptions Impatient = Options with { RendezvousTimeout = TimeSpan.FromMilliseconds(400) };
@@ -190,7 +192,7 @@ public sealed class TcpRendezvousTests
             try
             {
                 transport.Invoking(t => t.Receive(new Rank(0), new byte[10])).Should().Throw<CollectiveTimeoutException>()
-                    .WithMessage("rank 0 did not come to broadcast #0 within 0.3 s").Which.Ranks.Should().Equal(new Rank(0));
+                    .WithMessage("rank 0 gave no answer, after 0.3 s of waiting in broadcast #0").Which.Ranks.Should().Equal(new Rank(0));
             }
             finally
             {
