@@ -271,7 +271,9 @@ public sealed class Communicator : IDisposable
         }
     }
 
-    /// <summary>Small: from the root to all. Else along a chain that begins at the root; each passes a chunk on while the next comes in.</summary>
+    /// <summary>
+    /// Small: from the root to all. Else along a chain that begins at the root; each passes a chunk on while the next comes in.
+    /// </summary>
     private void BroadcastBytes(Span<byte> bytes, Rank root)
     {
         var position = (Rank.Value - root.Value + WorldSize) % WorldSize;

@@ -160,7 +160,8 @@ internal sealed class TcpMonitor
         if (_readable.Count == 0)
         {
             // All peers are gone: they have said goodbye, or the group has ended. A collective may still be entered in vain.
-            return Volatile.Read(ref _stopAtNs) == long.MaxValue && _latch.Value is null && !_latch.Token.WaitHandle.WaitOne(_sliceUs / 1000);
+            return Volatile.Read(ref _stopAtNs) == long.MaxValue && _latch.Value is null
+                && !_latch.Token.WaitHandle.WaitOne(_sliceUs / 1000);
         }
 
         Socket.Select(_readable, null, null, _sliceUs);
@@ -189,8 +190,14 @@ internal sealed class TcpMonitor
 
         link.ControlInputCount += count;
         var at = 0;
-        while (ControlFrame.TryRead(input.AsSpan(at, link.ControlInputCount - at), out var kind, out var payload) is var length && length != 0)
+        while (true)
         {
+            var length = ControlFrame.TryRead(input.AsSpan(at, link.ControlInputCount - at), out var kind, out var payload);
+            if (length == 0)
+            {
+                break;
+            }
+
             if (length < 0 || !TryHandle(link, kind, payload))
             {
                 link.IsClosed = true;
@@ -280,19 +287,25 @@ internal sealed class TcpMonitor
 
         var stamp = _own.Current;
         var behind = new List<Rank>();
+        var silent = 0;
         foreach (var link in _links)
         {
             var isSilent = link.AnsweredQuestion != _question && !link.Progress.HasLeft;
             if (isSilent || (!link.Progress.HasLeft && RankProgress.SequenceOf(link.AnsweredPacked) < stamp.Sequence))
             {
                 behind.Add(link.Peer);
+                silent += isSilent ? 1 : 0;
             }
         }
 
         // The rank's thread may have moved on while the peers answered.
         if (Volatile.Read(ref _blockedSinceNs) == blockedSinceNs)
         {
-            Abort(CollectiveAbort.TimedOut(behind, new Rank(Volatile.Read(ref _waitedOn)), stamp, _options.Timeout));
+            var waitedOn = new Rank(Volatile.Read(ref _waitedOn));
+            Abort(
+                silent > 0 && silent == behind.Count
+                    ? CollectiveAbort.Silent(behind, stamp, _options.Timeout)
+                    : CollectiveAbort.TimedOut(behind, waitedOn, stamp, _options.Timeout));
         }
     }
 

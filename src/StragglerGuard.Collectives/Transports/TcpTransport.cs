@@ -128,7 +128,9 @@ public sealed class TcpTransport : ITransport
         _monitor.Abort(CollectiveAbort.GaveUp(Rank, reason));
     }
 
-    /// <summary>Leaves the group: a goodbye, no error, unless a collective still needs this rank. Waits up to 250 ms for peers to read it.</summary>
+    /// <summary>
+    /// Leaves the group: a goodbye, no error, unless a collective still needs this rank. Waits up to 250 ms for peers to read it.
+    /// </summary>
     public void Dispose()
     {
         if (!_disposed)
@@ -167,7 +169,8 @@ public sealed class TcpTransport : ITransport
             : throw new ArgumentOutOfRangeException(nameof(peer), peer, $"{Rank} has no such peer among {WorldSize} ranks.");
 
     /// <summary>Sends and receives at the same time, until both are done.</summary>
-    private void Move(TcpLink? to, ReadOnlySpan<byte> message, TcpLink? from, Span<byte> received, int receivedBytes, IChunkReceiver? receiver)
+    private void Move(
+        TcpLink? to, ReadOnlySpan<byte> message, TcpLink? from, Span<byte> received, int receivedBytes, IChunkReceiver? receiver)
     {
         var output = new Output(this, to, message);
         var input = new Input(this, from, received, receivedBytes, receiver);
