@@ -49,7 +49,7 @@ internal sealed class TcpMonitor
     public void BeginWaiting(Rank peer)
     {
         Volatile.Write(ref _waitedOn, peer.Value);
-        Volatile.Write(ref _blockedSinceNs, MonotonicClock.NowNs);
+        Volatile.Write(ref _blockedSinceNs, MonotonicClock.NowNs());
     }
 
     /// <summary>Something has moved.</summary>
@@ -107,7 +107,7 @@ internal sealed class TcpMonitor
         }
 
         // A socket closed over unread input resets the connection, and some systems then drop what the peer had not read yet.
-        Volatile.Write(ref _stopAtNs, MonotonicClock.NowNs + (LingerMs * 1_000_000L));
+        Volatile.Write(ref _stopAtNs, MonotonicClock.NowNs() + (LingerMs * 1_000_000L));
         _thread.Join();
     }
 
@@ -123,7 +123,7 @@ internal sealed class TcpMonitor
     {
         while (true)
         {
-            var remainingNs = Volatile.Read(ref _stopAtNs) - MonotonicClock.NowNs;
+            var remainingNs = Volatile.Read(ref _stopAtNs) - MonotonicClock.NowNs();
             if (remainingNs <= 0 || !WaitForInput())
             {
                 return;
@@ -259,7 +259,7 @@ internal sealed class TcpMonitor
     private void CheckTimeout()
     {
         var blockedSinceNs = Volatile.Read(ref _blockedSinceNs);
-        var now = MonotonicClock.NowNs;
+        var now = MonotonicClock.NowNs();
         if (blockedSinceNs == 0 || now - blockedSinceNs < _timeoutNs)
         {
             _askedAtNs = 0;

@@ -65,7 +65,7 @@ internal sealed class TcpRendezvous : IDisposable
 
     private TcpLink[] Meet()
     {
-        var deadlineNs = MonotonicClock.NowNs + (long)_options.RendezvousTimeout.TotalNanoseconds;
+        var deadlineNs = MonotonicClock.NowNs() + (long)_options.RendezvousTimeout.TotalNanoseconds;
         for (var peer = 0; peer < _rank.Value; peer++)
         {
             _meetings.Add(new Meeting(new Rank(peer), TcpChannel.Data));
@@ -75,7 +75,7 @@ internal sealed class TcpRendezvous : IDisposable
         _listener.Blocking = false;
         while (FindMissing() is { Count: > 0 } missing)
         {
-            var now = MonotonicClock.NowNs;
+            var now = MonotonicClock.NowNs();
             if (now > deadlineNs)
             {
                 throw NotMet(missing);

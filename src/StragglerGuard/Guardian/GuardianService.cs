@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
