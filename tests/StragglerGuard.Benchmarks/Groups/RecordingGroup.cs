@@ -26,6 +26,7 @@ internal sealed class RecordingGroup : IBenchmarkGroup
     /// <inheritdoc/>
     public IEnumerable<Row> Measure(Effort effort)
     {
+        yield return Compare(effort, "record a step, its collective timed by itself", clockReads: 1, RecordStepsOfTimedCollectives);
         yield return Compare(effort, "record a step", clockReads: 3, RecordSteps);
         yield return Compare(effort, "record a step with a wait for data", clockReads: 5, RecordStepsWithWait);
     }
@@ -48,11 +49,21 @@ internal sealed class RecordingGroup : IBenchmarkGroup
         double bytes = series[0].BytesPerOperation;
         return Row.Of(
             what,
-            $"{Quantity.Time(series[0].MedianNs)}: {clockReads} clock reads and {Quantity.Time(beyondNs)}; {Quantity.Bytes(bytes)}",
+            $"{Quantity.Time(series[0].MedianNs)}: {clockReads} clock {(clockReads == 1 ? "read" : "reads")} and {Quantity.Time(beyondNs)}; {Quantity.Bytes(bytes)}",
             "two timestamps", series[0], series[1]) with
         {
             Target = new Target("≤ 30 ns beyond the clock reads, 0 B", beyondNs <= BeyondReadsNsMax && bytes == 0),
         };
+    }
+
+    private static void RecordStepsOfTimedCollectives(StepRecorder recorder)
+    {
+        for (int step = 0; step < StepsPerTurn; step++)
+        {
+            recorder.BeginStep(step, s_epoch);
+            recorder.Collective(long.MaxValue - 1, long.MaxValue);
+            recorder.EndStep(8, 256, 4_096);
+        }
     }
 
     private static void RecordSteps(StepRecorder recorder)

@@ -9,6 +9,6 @@ internal sealed record Effort(TimeSpan WarmUp, TimeSpan Repeating, int RoundsMin
     /// <summary>Under a minute for everything.</summary>
     public static Effort Full { get; } = new(TimeSpan.FromMilliseconds(300), TimeSpan.FromMilliseconds(800), 5);
 
-    /// <summary>About ten seconds for everything.</summary>
+    /// <summary>A quarter of a minute for everything.</summary>
     public static Effort Quick { get; } = new(TimeSpan.Zero, TimeSpan.FromMilliseconds(80), 3);
 }

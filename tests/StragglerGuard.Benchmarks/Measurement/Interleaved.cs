@@ -10,7 +10,7 @@ namespace StragglerGuard.Benchmarks.Measurement;
 internal static class Interleaved
 {
     // The runtime waits 100 ms for calm before it compiles what turned out to be hot: quiet for longer, it is done.
-    private static readonly TimeSpan s_compilerQuiet = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan s_compilerQuiet = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_warmUpMax = TimeSpan.FromSeconds(2);
 
     /// <summary>Warms up, then measures.</summary>

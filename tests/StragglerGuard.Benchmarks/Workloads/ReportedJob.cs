@@ -15,7 +15,9 @@ internal sealed class ReportedJob
     private const int MicroBatchesPerRank = 8;
     private const double NsPerUnit = 20e6;
     private const long TransferNs = 400_000;
-    private const long StepNs = 200_000_000;
+    private const long UpdateNs = 2_000_000;
+    private const long SkewNs = 20_000;
+    private const long ClockOffsetNs = 1_000_000_007;
 
     private readonly StepTiming[] _records;
     private readonly StepTiming[] _copied;
@@ -26,6 +28,7 @@ internal sealed class ReportedJob
     private readonly int _ranks;
     private readonly int _stepsPerReport;
     private MicroBatchDeal _deal;
+    private long _departureNs;
     private long _step;
     private long _sequence;
 
@@ -46,6 +49,8 @@ internal sealed class ReportedJob
         {
             _judge.Enroll(member);
         }
+
+        ProbeSkew(members);
     }
 
     /// <summary>Bytes of a record as the guardian holds it.</summary>
@@ -56,11 +61,11 @@ internal sealed class ReportedJob
     {
         for (int offset = 0; offset < _stepsPerReport; offset++, _step++)
         {
-            long startNs = _step * StepNs;
             long lastArrivalNs = 0;
             for (int rank = 0; rank < _ranks; rank++)
             {
                 int units = _deal.Count(new Rank(rank));
+                long startNs = _departureNs + (long)(UpdateNs * _noise.Next());
                 long computeNs = (long)(NsPerUnit * units * _noise.Next());
                 lastArrivalNs = Math.Max(lastArrivalNs, startNs + computeNs);
                 _records[(rank * _stepsPerReport) + offset] = new StepTiming
@@ -76,10 +81,11 @@ internal sealed class ReportedJob
                 };
             }
 
+            _departureNs = lastArrivalNs + TransferNs;
             for (int rank = 0; rank < _ranks; rank++)
             {
                 ref StepTiming record = ref _records[(rank * _stepsPerReport) + offset];
-                record = record with { DepartureNs = lastArrivalNs + TransferNs };
+                record = OnOwnClock(record with { DepartureNs = _departureNs });
             }
         }
     }
@@ -96,14 +102,39 @@ internal sealed class ReportedJob
     /// <summary>Copies all records.</summary>
     public void CopyRecords() => _records.AsSpan().CopyTo(_copied);
 
-    /// <exception cref="InvalidOperationException">A step was not judged: what was timed is not what was meant.</exception>
+    /// <exception cref="InvalidOperationException">Steps or their lags were not judged: what was timed is not what was meant.</exception>
     public void ThrowUnlessJudged()
     {
-        long lastStep = _judge.Status().LastStep;
-        if (lastStep != _step - 1)
+        JobStatus status = _judge.Status();
+        if (status.LastStep != _step - 1 || status.Ranks.All(rank => rank.LagP50Seconds is null))
         {
-            throw new InvalidOperationException($"The guardian judged up to step {lastStep}, not {_step - 1}.");
+            throw new InvalidOperationException($"The guardian judged up to step {status.LastStep}, not {_step - 1}, or no lags.");
         }
+    }
+
+    /// <summary>Without a measured exit skew no lag would be judged.</summary>
+    private void ProbeSkew(RankEnrollment[] members)
+    {
+        for (int rank = 0; rank < _ranks; rank++)
+        {
+            StepTiming[] probe =
+            [
+                new StepTiming { Kind = TimingKind.SkewProbe, Rank = new Rank(rank), DepartureNs = (long)(SkewNs * _noise.Next()) },
+            ];
+            _judge.Observe(_reports[rank] with { Timings = probe }, observerComplaint: null, _commit);
+        }
+    }
+
+    /// <summary>No two ranks' clocks agree.</summary>
+    private static StepTiming OnOwnClock(in StepTiming timing)
+    {
+        long offsetNs = timing.Rank.Value * ClockOffsetNs;
+        return timing with
+        {
+            StartNs = timing.StartNs + offsetNs,
+            ArrivalNs = timing.ArrivalNs + offsetNs,
+            DepartureNs = timing.DepartureNs + offsetNs,
+        };
     }
 
     private RankEnrollment Enrollment(int rank) => new(
