@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using StragglerGuard.Benchmarks.CommandLine;
 using StragglerGuard.Benchmarks.Groups;
-using StragglerGuard.Benchmarks.Output;
+using StragglerGuard.Benchmarks.Printing;
 
 const int BadInput = 2;
 

@@ -57,7 +57,7 @@ internal sealed record Arguments(Effort Effort, IReadOnlyList<IBenchmarkGroup> G
         "Prints speed as ratios, each against a peer or a physical limit measured in the same run:",
         "medians of interleaved repetitions. A target that is missed is named and changes no exit code.",
         "",
-        "  --quick      a quarter of a minute instead of a whole; coarser",
+        "  --quick      some ten seconds instead of a minute: coarser, and fewer sizes",
         "  --only NAME  one group; repeatable:",
         .. groups.Select(group => $"                 {group.Name,-10} {group.Summary}"),
         "  --markdown   the table as Markdown",

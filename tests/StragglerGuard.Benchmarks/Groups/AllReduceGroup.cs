@@ -1,6 +1,6 @@
 using StragglerGuard.Benchmarks.Measurement;
-using StragglerGuard.Benchmarks.Output;
 using StragglerGuard.Benchmarks.Peers;
+using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Benchmarks.Workloads;
 
 namespace StragglerGuard.Benchmarks.Groups;
@@ -16,8 +16,10 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
 {
     private const int Ranks = 4;
     private const int ElementsPerMebibyte = (1 << 20) / sizeof(float);
-    private const int MebibytesMax = 64;
     private const int BallotsPerTurn = 50;
+
+    private static readonly int[] s_mebibytes = [1, 4, 16, 64];
+    private static readonly int[] s_mebibytesQuick = [1, 16];
 
     /// <inheritdoc/>
     public string Name => "allreduce";
@@ -28,14 +30,15 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
     /// <inheritdoc/>
     public IEnumerable<Row> Measure(Effort effort)
     {
-        float[] source = new float[MebibytesMax * ElementsPerMebibyte];
+        int[] mebibytes = effort.IsQuick ? s_mebibytesQuick : s_mebibytes;
+        float[] source = new float[mebibytes[^1] * ElementsPerMebibyte];
         float[] destination = new float[source.Length];
 
         // Written once, else all pages read would be one and the same.
         source.AsSpan().Fill(1);
         using (RankGroup group = RankGroup.InProcess(Ranks, source.Length))
         {
-            foreach (Row row in Compare(effort, group, "in process", source, destination))
+            foreach (Row row in Compare(effort, group, "in process", mebibytes, source, destination))
             {
                 yield return row;
             }
@@ -46,7 +49,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
 
         using (RankGroup group = RankGroup.OverLoopback(Ranks, source.Length))
         {
-            foreach (Row row in Compare(effort, group, "over TCP", source, destination))
+            foreach (Row row in Compare(effort, group, "over TCP", mebibytes, source, destination))
             {
                 yield return row;
             }
@@ -56,11 +59,12 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
         }
     }
 
-    private static IEnumerable<Row> Compare(Effort effort, RankGroup group, string transport, float[] source, float[] destination)
+    private static IEnumerable<Row> Compare(
+        Effort effort, RankGroup group, string transport, int[] mebibytes, float[] source, float[] destination)
     {
-        foreach (int mebibytes in new[] { 1, 4, 16, MebibytesMax })
+        foreach (int size in mebibytes)
         {
-            int elements = mebibytes * ElementsPerMebibyte;
+            int elements = size * ElementsPerMebibyte;
             Series[] series = Interleaved.Run(
                 effort,
                 group.AllReduce(elements),
@@ -68,7 +72,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
             double bytes = (double)elements * sizeof(float);
             double sentByEach = 2.0 * (Ranks - 1) / Ranks * bytes;
             yield return new Row(
-                $"all-reduce, {Ranks} ranks {transport}, {mebibytes} MiB",
+                $"all-reduce, {Ranks} ranks {transport}, {size} MiB",
                 $"{Quantity.Time(series[0].MedianNs)}, bus {Quantity.Digits(sentByEach / series[0].MedianNs)} GB/s",
                 $"memory copy: {Quantity.Time(series[1].MedianNs)}, {Quantity.Digits(bytes / series[1].MedianNs)} GB/s",
                 series[0].MedianNs / series[1].MedianNs);

@@ -1,5 +1,5 @@
 using StragglerGuard.Benchmarks.Measurement;
-using StragglerGuard.Benchmarks.Output;
+using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Benchmarks.Workloads;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;

@@ -1,5 +1,5 @@
 using StragglerGuard.Benchmarks.Measurement;
-using StragglerGuard.Benchmarks.Output;
+using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Benchmarks.Workloads;
 
 namespace StragglerGuard.Benchmarks.Groups;
@@ -29,9 +29,10 @@ internal sealed class GuardianGroup : IBenchmarkGroup
             Contestant.Of(ranks * stepsPerReport, job.CopyRecords));
         job.ThrowUnlessJudged();
         double ns = series[0].MedianNs;
+        double bytesPerFrame = series[0].BytesPerOperation * ranks;
         return Row.Of(
             $"guardian, one frame of {Quantity.Count(ranks)} ranks",
-            $"{Quantity.Time(ns)} a rank, {Quantity.Time(ns * ranks)} a frame; {Quantity.Bytes(series[0].BytesPerOperation * ranks)} a frame",
+            $"{Quantity.Time(ns)} a rank, {Quantity.Time(ns * ranks)} a frame; {Quantity.Bytes(bytesPerFrame)} a frame",
             $"copy of the {ReportedJob.RecordBytes} B record", series[0], series[1]);
     }
 }

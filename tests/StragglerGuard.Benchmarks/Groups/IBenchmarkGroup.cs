@@ -1,5 +1,5 @@
 using StragglerGuard.Benchmarks.Measurement;
-using StragglerGuard.Benchmarks.Output;
+using StragglerGuard.Benchmarks.Printing;
 
 namespace StragglerGuard.Benchmarks.Groups;
 

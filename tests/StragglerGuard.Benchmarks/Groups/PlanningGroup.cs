@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using StragglerGuard.Benchmarks.Measurement;
-using StragglerGuard.Benchmarks.Output;
 using StragglerGuard.Benchmarks.Peers;
+using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Core.Planning;
 
 namespace StragglerGuard.Benchmarks.Groups;
@@ -38,7 +38,7 @@ internal sealed class PlanningGroup : IBenchmarkGroup
         RebalanceProblem large = Draw(receivers: 220_000, unitsEach: 64);
         Series alone = Interleaved.Run(effort, Contestant.Of(1, () => planner.Solve(large)))[0];
         Row row = RowOf(large, alone, msMax: 150);
-        if (effort == Effort.Quick)
+        if (effort.IsQuick)
         {
             yield return row;
             yield break;

@@ -4,7 +4,7 @@ using StragglerGuard.Benchmarks.Measurement;
 
 namespace StragglerGuard.Benchmarks.Peers;
 
-/// <summary>One message to another thread and back over a bare socket on loopback: the least that two ranks can say to each other.</summary>
+/// <summary>A message to another thread and back over a bare socket on loopback: the least that two ranks can say to each other.</summary>
 internal sealed class LoopbackEcho : IDisposable
 {
     private readonly byte[] _message;

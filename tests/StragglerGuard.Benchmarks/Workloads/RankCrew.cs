@@ -1,6 +1,6 @@
 namespace StragglerGuard.Benchmarks.Workloads;
 
-/// <summary>The threads of a group's ranks. They sleep between calls, so that whoever takes turns with them has the machine to itself.</summary>
+/// <summary>The threads of a group's ranks. They sleep between calls: whoever takes turns with them has the machine to itself.</summary>
 internal sealed class RankCrew : IDisposable
 {
     private readonly Barrier _meet;
@@ -13,7 +13,11 @@ internal sealed class RankCrew : IDisposable
     {
         _meet = new Barrier(ranks + 1);
         _failures = new Exception?[ranks];
-        _threads = [.. Enumerable.Range(0, ranks).Select(rank => new Thread(() => Live(rank)) { IsBackground = true, Name = $"rank-{rank}" })];
+        _threads = [.. Enumerable.Range(0, ranks).Select(rank => new Thread(() => Live(rank))
+        {
+            Name = $"rank-{rank}",
+            IsBackground = true,
+        })];
         Array.ForEach(_threads, thread => thread.Start());
     }
 

@@ -9,7 +9,7 @@ using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Benchmarks.Workloads;
 
-/// <summary>A healthy job as its guardian hears of it: one report a rank with the records of several steps, and plans that are obeyed.</summary>
+/// <summary>A healthy job as its guardian hears of it: a report a rank with the records of several steps; plans are obeyed.</summary>
 internal sealed class ReportedJob
 {
     private const int MicroBatchesPerRank = 8;

@@ -4,7 +4,7 @@ using System.Runtime;
 using System.Runtime.InteropServices;
 using StragglerGuard.Collectives.Devices;
 
-namespace StragglerGuard.Benchmarks.Output;
+namespace StragglerGuard.Benchmarks.Printing;
 
 /// <summary>Where the numbers come from, and what may have disturbed them.</summary>
 internal static class MachineDescription

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace StragglerGuard.Benchmarks.Output;
+namespace StragglerGuard.Benchmarks.Printing;
 
 /// <summary>Writes numbers with three significant digits and a unit, the same in every culture.</summary>
 internal static class Quantity

@@ -1,6 +1,6 @@
 using StragglerGuard.Benchmarks.Measurement;
 
-namespace StragglerGuard.Benchmarks.Output;
+namespace StragglerGuard.Benchmarks.Printing;
 
 /// <summary>One comparison, ready to print.</summary>
 /// <param name="What">What was measured, with its size.</param>

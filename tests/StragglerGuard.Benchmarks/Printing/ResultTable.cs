@@ -1,4 +1,4 @@
-namespace StragglerGuard.Benchmarks.Output;
+namespace StragglerGuard.Benchmarks.Printing;
 
 /// <summary>The rows as a table for a terminal, or as Markdown.</summary>
 internal static class ResultTable
