@@ -6,14 +6,17 @@ internal sealed class ReferenceLane
     private readonly AlignedTrace _trace;
     private readonly int _lane;
     private readonly Dictionary<(int Stage, OperationType Type, int Sequence), int> _indices;
+    private readonly List<int>[] _ofStage;
 
     public ReferenceLane(AlignedTrace trace, int lane)
     {
         _trace = trace;
         _lane = lane;
         _indices = new Dictionary<(int, OperationType, int), int>(trace.OperationCount);
+        _ofStage = [.. trace.Stages.Select(_ => new List<int>())];
         for (int operation = 0; operation < trace.OperationCount; operation++)
         {
+            _ofStage[trace.StageOf[operation]].Add(operation);
             _indices[(trace.StageOf[operation], trace.TypeOf[operation], trace.SequenceOf[operation])] = operation;
         }
     }
@@ -51,15 +54,7 @@ internal sealed class ReferenceLane
     /// <summary>A stage's operations of some types by start; ties by sequence, then by type.</summary>
     public List<int> ByStart(int stage, Func<OperationType, bool> isWanted)
     {
-        var found = new List<int>();
-        for (int operation = 0; operation < OperationCount; operation++)
-        {
-            if (StageOf(operation) == stage && isWanted(TypeOf(operation)))
-            {
-                found.Add(operation);
-            }
-        }
-
+        List<int> found = _ofStage[stage].FindAll(operation => isWanted(TypeOf(operation)));
         found.Sort((a, b) =>
         {
             int order = StartNs(a).CompareTo(StartNs(b));

@@ -5,6 +5,11 @@ namespace StragglerGuard.Core.WhatIf;
 /// <summary>Finds the largest part of a trace in which all replicas did the same in every step.</summary>
 internal static class TraceAligner
 {
+    /// <summary>More stages than any pipeline has; nonsense must not cost hours.</summary>
+    private const int StagesMax = 1024;
+
+    private const int DuplicatesListed = 20;
+
     private const string NothingWhole =
         "no step is complete: in none did all replicas record the same operations (dp_rank, stage, step, optype, seq_id)";
 
@@ -30,7 +35,8 @@ internal static class TraceAligner
         }
 
         Array.Sort(keys, records);
-        int unique = DropDuplicates(keys, records);
+        var duplicates = new List<int>();
+        int unique = DropDuplicates(keys, records, duplicates);
         LaneRun[] runs = RunsOf(keys.AsSpan(0, unique), lanes.Count);
         ulong schedule = UsualSchedule(runs);
         (int Replica, long Step)[] owners = new (int, long)[lanes.Count];
@@ -44,6 +50,12 @@ internal static class TraceAligner
         if (steps.Length == 0)
         {
             return (null, NothingWhole);
+        }
+
+        int stages = trace.Stage.Distinct().Take(StagesMax + 1).Count();
+        if (stages > StagesMax)
+        {
+            return (null, $"the trace has more than {StagesMax} stages");
         }
 
         int[] replicasSkipped = [.. trace.Replica.Distinct().Except(replicas).Order()];
@@ -60,7 +72,7 @@ internal static class TraceAligner
         int judged = recordsOfLane.Length * recordsOfLane[0].Length;
         int stepsSeen = owners.Select(owner => owner.Step).Distinct().Count();
         var coverage = new TraceCoverage(
-            trace.Count, judged, trace.Count - unique, steps.Length, stepsSeen - steps.Length, replicasSkipped);
+            trace.Count, judged, duplicates.Count, [.. duplicates.Order().Take(DuplicatesListed)], steps.Length, stepsSeen - steps.Length, replicasSkipped);
         return (Fill(trace, replicas, steps, recordsOfLane, coverage), null);
     }
 
@@ -77,13 +89,14 @@ internal static class TraceAligner
     }
 
     /// <summary>Keeps the record that came first among those of one key; returns how many are left, at the front.</summary>
-    private static int DropDuplicates(long[] keys, int[] records)
+    private static int DropDuplicates(long[] keys, int[] records, List<int> duplicates)
     {
         int kept = 0;
         for (int i = 0; i < keys.Length; i++)
         {
             if (kept > 0 && keys[kept - 1] == keys[i])
             {
+                duplicates.Add(Math.Max(records[kept - 1], records[i]));
                 records[kept - 1] = Math.Min(records[kept - 1], records[i]);
                 continue;
             }

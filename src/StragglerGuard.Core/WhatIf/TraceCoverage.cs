@@ -6,11 +6,18 @@ namespace StragglerGuard.Core.WhatIf;
 /// <param name="Operations">Operations in the trace.</param>
 /// <param name="OperationsJudged">Operations that were replayed.</param>
 /// <param name="Duplicates">Operations left out because the same one had been seen before.</param>
+/// <param name="DuplicateRecords">The first of them by place in the trace, at most 20.</param>
 /// <param name="StepsJudged">Steps that were replayed.</param>
 /// <param name="StepsSkipped">Steps left out because a judged replica lacks an operation in them, or has one too many.</param>
 /// <param name="ReplicasSkipped">Replicas left out because most of their steps are incomplete, ascending.</param>
 public sealed record TraceCoverage(
-    int Operations, int OperationsJudged, int Duplicates, int StepsJudged, int StepsSkipped, IReadOnlyList<int> ReplicasSkipped)
+    int Operations,
+    int OperationsJudged,
+    int Duplicates,
+    IReadOnlyList<int> DuplicateRecords,
+    int StepsJudged,
+    int StepsSkipped,
+    IReadOnlyList<int> ReplicasSkipped)
 {
     /// <summary>Whether every operation was judged.</summary>
     public bool IsWhole => Operations == OperationsJudged;
