@@ -64,10 +64,9 @@ internal sealed class ProcessLauncher
         }
         finally
         {
-            foreach (RankChild child in _children)
-            {
-                child.Dispose();
-            }
+            // All are told before any is waited for: a rank that sees another go would blame it.
+            _children.ForEach(child => child.Kill());
+            _children.ForEach(child => child.Dispose());
         }
     }
 
@@ -216,21 +215,23 @@ internal sealed class ProcessLauncher
             }
         }
 
-        public void Dispose()
+        /// <summary>Ends the process, if it still runs; a rank starts no process of its own.</summary>
+        public void Kill()
         {
             try
             {
-                if (!_process.HasExited)
-                {
-                    _process.Kill(entireProcessTree: true);
-                    _process.WaitForExit();
-                }
+                _process.Kill();
             }
             catch (InvalidOperationException)
             {
                 // It left by itself meanwhile.
             }
+        }
 
+        public void Dispose()
+        {
+            Kill();
+            _process.WaitForExit();
             _process.Dispose();
         }
 

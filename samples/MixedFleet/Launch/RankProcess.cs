@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using MixedFleet.CommandLine;
 using MixedFleet.Training;
 using StragglerGuard.Agent;
@@ -18,12 +19,16 @@ internal sealed class RankProcess(RunSettings settings)
     private const int ProgressPeriodMs = 40;
 
     private readonly Lock _output = new();
-    private RankAssignment? _assignment;
+    private readonly Lock _complaints = new();
+    private bool _launcherDied;
+    private TcpTransport? _transport;
 
     /// <summary>Takes its place in the job and trains.</summary>
     /// <returns>See <see cref="ExitCodes"/>.</returns>
     public int Run()
     {
+        // Ctrl-C reaches every process of the terminal: the launcher ends the job, and says so once.
+        using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         using Socket listener = TcpTransport.ListenOnLoopback();
         Tell(new RankListening(((IPEndPoint)listener.LocalEndPoint!).Port));
 
@@ -34,8 +39,7 @@ internal sealed class RankProcess(RunSettings settings)
             return ExitCodes.RankLost;
         }
 
-        _assignment = assignment;
-        new Thread(LeaveWithLauncher) { IsBackground = true, Name = "launcher-watch" }.Start();
+        new Thread(() => LeaveWithLauncher(assignment)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try
         {
             Tell(new RankFinished(Train(assignment, listener)));
@@ -58,6 +62,7 @@ internal sealed class RankProcess(RunSettings settings)
                 PlanHash = MicroBatchDeal.Even(settings.MicroBatches, settings.WorldSize).Hash,
             },
             settings.Options.Collectives.ToTransportOptions());
+        Volatile.Write(ref _transport, transport);
         using var device = new CpuDevice();
         using var communicator = new Communicator(transport, device);
         var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
@@ -95,20 +100,34 @@ internal sealed class RankProcess(RunSettings settings)
     }
 
     /// <summary>The launcher's end closes this pipe, whatever ended it. A rank without its launcher would train on unseen.</summary>
-    private void LeaveWithLauncher()
+    private void LeaveWithLauncher(RankAssignment assignment)
     {
         while (Console.In.ReadLine() is not null)
         {
             // Nothing more is said on this pipe.
         }
 
-        Console.Error.WriteLine($"rank {_assignment!.Rank}: the launcher (pid {_assignment.LauncherPid}) died; this rank leaves");
+        string cause = $"the launcher (pid {assignment.LauncherPid}) died";
+        lock (_complaints)
+        {
+            _launcherDied = true;
+            Console.Error.WriteLine($"rank {assignment.Rank}: {cause}; this rank leaves");
+        }
+
+        // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
+        Volatile.Read(ref _transport)?.Abort(cause);
         Environment.Exit(ExitCodes.RankLost);
     }
 
-    /// <summary>Where the launcher is gone, its death is the cause, and the watch says so; else this does.</summary>
-    private static void Complain(int rank, string message)
+    /// <summary>Where the launcher is gone, its death is the cause, and the watch has said so; else this does.</summary>
+    private void Complain(int rank, string message)
     {
-        Console.Error.WriteLine($"rank {rank}: {message}");
+        lock (_complaints)
+        {
+            if (!_launcherDied)
+            {
+                Console.Error.WriteLine($"rank {rank}: {message}");
+            }
+        }
     }
 }
