@@ -46,6 +46,7 @@ internal sealed class ProcessLauncher
             }
 
             int[] ports = await CollectPortsAsync(interrupted).ConfigureAwait(false);
+            _display.Say($"  pids    {string.Join(", ", _children.Select(child => $"rank {child.Rank}: {child.Pid}"))}");
             foreach (RankChild child in _children)
             {
                 child.Assign(new RankAssignment(
