@@ -105,7 +105,8 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     {
         if (entry.Decision is not NumberSkipped)
         {
-            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {entry.Decision.Reason}"));
+            string deal = entry.Decision is RebalanceDecided plan ? $"new deal {string.Join(' ', plan.Deal.MicroBatches.ToArray())}: " : "";
+            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {deal}{entry.Decision.Reason}"));
         }
     }
 

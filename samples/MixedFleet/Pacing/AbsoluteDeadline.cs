@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using StragglerGuard.Collectives;
 
 namespace MixedFleet.Pacing;
 
@@ -33,22 +33,15 @@ internal static partial class AbsoluteDeadline
     [ThreadStatic]
     private static bool isSlackCut;
 
-    /// <summary>The clock of all deadlines: <see cref="Stopwatch"/>'s, in ns. Meaningful within one boot of one machine.</summary>
-    public static long NowNs()
-    {
-        long ticks = Stopwatch.GetTimestamp();
-        return Stopwatch.Frequency == NsPerSecond ? ticks : (long)((Int128)ticks * NsPerSecond / Stopwatch.Frequency);
-    }
-
     /// <summary>Returns when the time has come, at once where it has passed. Never early, unless cancelled. Allocates nothing.</summary>
-    /// <param name="deadlineTimestampNs">On the clock of <see cref="NowNs"/>.</param>
+    /// <param name="deadlineTimestampNs">On the clock of <see cref="MonotonicClock"/>.</param>
     /// <param name="cancellation">Ends the wait within some 20 ms.</param>
     /// <returns>false where the wait was cancelled.</returns>
     public static bool WaitUntil(long deadlineTimestampNs, CancellationToken cancellation = default)
     {
         while (!cancellation.IsCancellationRequested)
         {
-            long nowNs = NowNs();
+            long nowNs = MonotonicClock.NowNs();
             if (nowNs >= deadlineTimestampNs)
             {
                 return true;
@@ -122,14 +115,14 @@ internal static partial class AbsoluteDeadline
 
         try
         {
-            long beforeNs = NowNs();
+            long beforeNs = MonotonicClock.NowNs();
             if (ClockGetTime(ClockMonotonic, out TimeSpecification now) != 0)
             {
                 return false;
             }
 
             long kernelNs = (now.Seconds * NsPerSecond) + now.Nanoseconds;
-            return beforeNs <= kernelNs && kernelNs <= NowNs();
+            return beforeNs <= kernelNs && kernelNs <= MonotonicClock.NowNs();
         }
         catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException)
         {

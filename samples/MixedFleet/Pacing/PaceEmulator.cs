@@ -1,3 +1,5 @@
+using StragglerGuard.Collectives;
+
 namespace MixedFleet.Pacing;
 
 /// <summary>Makes one rank take as long for its micro-batches as the device that it plays.</summary>
@@ -29,7 +31,7 @@ internal sealed class PaceEmulator
     }
 
     /// <summary>Begins a step.</summary>
-    /// <param name="computeStartNs">When its computing begins, on the clock of <see cref="AbsoluteDeadline.NowNs"/>.</param>
+    /// <param name="computeStartNs">When its computing begins, on the clock of <see cref="MonotonicClock"/>.</param>
     /// <param name="slowdownFactor">Multiplies the pace, or the real time; above 0; at least 1 for true compute.</param>
     public void BeginStep(long computeStartNs, double slowdownFactor)
     {
@@ -51,8 +53,8 @@ internal sealed class PaceEmulator
     /// <returns>When the micro-batch ended, ns.</returns>
     public long EndMicroBatch(CancellationToken cancellation = default)
     {
-        AbsoluteDeadline.WaitUntil(DeadlineOfMicroBatch(AbsoluteDeadline.NowNs()), cancellation);
-        long endNs = AbsoluteDeadline.NowNs();
+        AbsoluteDeadline.WaitUntil(DeadlineOfMicroBatch(MonotonicClock.NowNs()), cancellation);
+        long endNs = MonotonicClock.NowNs();
         BeginMicroBatch(endNs);
         return endNs;
     }

@@ -1,5 +1,6 @@
 using MixedFleet.Data;
 using MixedFleet.Model;
+using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Recording;
 

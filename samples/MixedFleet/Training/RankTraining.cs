@@ -1,6 +1,7 @@
 using MixedFleet.Data;
 using MixedFleet.Model;
 using MixedFleet.Pacing;
+using StragglerGuard.Collectives;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
@@ -49,7 +50,7 @@ internal sealed class RankTraining
         for (int step = 0; step < _settings.Phases.Steps; step++)
         {
             MicroBatchRange work = guard.BeginStep();
-            _pace.BeginStep(AbsoluteDeadline.NowNs(), _settings.Slowdowns.FactorAt(_rank, step));
+            _pace.BeginStep(MonotonicClock.NowNs(), _settings.Slowdowns.FactorAt(_rank, step));
             accumulator.Begin(step);
             for (int k = work.First; k < work.End; k++)
             {

@@ -96,7 +96,7 @@ public sealed class CpuDevice : IComputeDevice
     }
 
     /// <inheritdoc/>
-    public DeviceEvent RecordEvent() => new(MonotonicClock.NowNs);
+    public DeviceEvent RecordEvent() => new(MonotonicClock.NowNs());
 
     /// <inheritdoc/>
     /// <returns>Always true: operations are done when the call returns.</returns>

@@ -34,7 +34,9 @@ public interface IComputeDevice : IDisposable
     DeviceBuffer<T> Allocate<T>(int length)
         where T : unmanaged, IFloatingPointIeee754<T>;
 
-    /// <summary>C ← α·op(A)·op(B) + β·C, all matrices dense and row-major. With β = 0, C is not read; with α = 0, A and B are not.</summary>
+    /// <summary>
+    /// C ← α·op(A)·op(B) + β·C, all matrices dense and row-major. With β = 0, C is not read; with α = 0, A and B are not.
+    /// </summary>
     /// <param name="operationA">How A enters.</param>
     /// <param name="operationB">How B enters.</param>
     /// <param name="m">Rows of op(A) and C.</param>

@@ -207,7 +207,7 @@ public sealed class Communicator : IDisposable
 
     private long Enter(CollectiveKind kind)
     {
-        var enterNs = MonotonicClock.NowNs;
+        var enterNs = MonotonicClock.NowNs();
         _transport.Enter(new CollectiveStamp(kind, _sequence));
         return enterNs;
     }
@@ -215,7 +215,7 @@ public sealed class Communicator : IDisposable
     private CollectiveTiming Leave(long enterNs)
     {
         _transport.Leave();
-        return new CollectiveTiming(_sequence++, enterNs, MonotonicClock.NowNs);
+        return new CollectiveTiming(_sequence++, enterNs, MonotonicClock.NowNs());
     }
 
     private void AllReduceInWindows<T>(Span<T> vector)
@@ -271,7 +271,9 @@ public sealed class Communicator : IDisposable
         }
     }
 
-    /// <summary>Small: from the root to all. Else along a chain that begins at the root; each passes a chunk on while the next comes in.</summary>
+    /// <summary>
+    /// Small: from the root to all. Else along a chain that begins at the root; each passes a chunk on while the next comes in.
+    /// </summary>
     private void BroadcastBytes(Span<byte> bytes, Rank root)
     {
         var position = (Rank.Value - root.Value + WorldSize) % WorldSize;

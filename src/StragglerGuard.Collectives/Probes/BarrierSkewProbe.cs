@@ -10,7 +10,9 @@ public static class BarrierSkewProbe
 {
     /// <summary>Two barriers back to back; all ranks call it together.</summary>
     /// <param name="communicator">The group's.</param>
-    /// <returns>This rank's second barrier. The spread of its duration over the ranks is the exit skew: the noise floor of every lag.</returns>
+    /// <returns>
+    /// This rank's second barrier. The spread of its duration over the ranks is the exit skew: the noise floor of every lag.
+    /// </returns>
     public static CollectiveTiming Measure(Communicator communicator)
     {
         ArgumentNullException.ThrowIfNull(communicator);

@@ -36,6 +36,10 @@ internal sealed record CollectiveAbort(AbortCause Cause, Rank[] Ranks, string Re
             : new CollectiveAbort(AbortCause.TimedOut, [waitedOn], $"came to {stamp}, but moved no data for {waited}");
     }
 
+    /// <summary>Ranks whose connections stand, but who say no more where they are: frozen, or cut off.</summary>
+    public static CollectiveAbort Silent(List<Rank> silent, CollectiveStamp stamp, TimeSpan timeout) =>
+        new(AbortCause.TimedOut, [.. silent], $"gave no answer, after {timeout.TotalSeconds:0.###} s of waiting in {stamp}");
+
     public static CollectiveAbort Mismatch(Rank peer, CollectiveStamp theirs, int theirBytes, Rank own, CollectiveStamp mine, int bytes) =>
         new(
             AbortCause.Mismatch,

@@ -24,13 +24,15 @@ internal sealed unsafe class InProcessLane
     private LaneState _state;
     private byte* _message;
 
-    /// <summary>Length of the posted message, bytes. Read by the receiver between <see cref="WaitFor"/> and <see cref="EndReading"/>.</summary>
+    /// <summary>Bytes of the posted message. The receiver's from <see cref="WaitFor"/> to <see cref="EndReading"/>.</summary>
     public int Length { get; private set; }
 
     /// <summary>The collective that the posted message belongs to.</summary>
     public CollectiveStamp Stamp { get; private set; }
 
-    /// <summary>Waits for a state: <see cref="LaneState.Posted"/> is the receiver's wish, <see cref="LaneState.Empty"/> the sender's.</summary>
+    /// <summary>
+    /// Waits for a state: <see cref="LaneState.Posted"/> is the receiver's wish, <see cref="LaneState.Empty"/> the sender's.
+    /// </summary>
     /// <param name="wanted">The state.</param>
     /// <param name="group">Ends the wait when something happens in it.</param>
     /// <param name="seenEvents">What the caller has looked at: an event since then means that there is no wait.</param>

@@ -199,7 +199,7 @@ internal sealed unsafe class InProcessTransport : ITransport
             return;
         }
 
-        var blockedSinceNs = MonotonicClock.NowNs;
+        var blockedSinceNs = MonotonicClock.NowNs();
         while (true)
         {
             seenEvents = _group.Events;
@@ -209,7 +209,7 @@ internal sealed unsafe class InProcessTransport : ITransport
                 End(CollectiveAbort.Left(left));
             }
 
-            var remainingNs = _timeoutNs - (MonotonicClock.NowNs - blockedSinceNs);
+            var remainingNs = _timeoutNs - (MonotonicClock.NowNs() - blockedSinceNs);
             if (remainingNs <= 0)
             {
                 End(CollectiveAbort.TimedOut(_group.FindBehind(_own.EnteredSequence), peer, _own.Current, _group.Options.Timeout));

@@ -15,7 +15,10 @@ internal enum TcpChannel : byte
     Control = 1,
 }
 
-/// <summary>The first message on every connection, in both directions. Little-endian; magic and schema version keep their place in every version.</summary>
+/// <summary>
+/// The first message on every connection, in both directions. Little-endian; magic and schema version keep their place in every
+/// version.
+/// </summary>
 /// <param name="Schema">Version of the wire format.</param>
 /// <param name="Channel">What the connection is for.</param>
 /// <param name="Rank">Who speaks.</param>

@@ -49,7 +49,8 @@ internal sealed class TcpLink(Rank peer, Socket data, Socket control) : IDisposa
                 {
                     frame = frame[sent..];
                 }
-                else if (error is not (SocketError.WouldBlock or SocketError.Interrupted) || !Control.Poll(SendPatienceUs, SelectMode.SelectWrite))
+                else if (error is not (SocketError.WouldBlock or SocketError.Interrupted)
+                    || !Control.Poll(SendPatienceUs, SelectMode.SelectWrite))
                 {
                     // Half a frame may be out: nothing sensible can follow it.
                     _isMute = true;

@@ -49,7 +49,7 @@ internal sealed class TcpMonitor
     public void BeginWaiting(Rank peer)
     {
         Volatile.Write(ref _waitedOn, peer.Value);
-        Volatile.Write(ref _blockedSinceNs, MonotonicClock.NowNs);
+        Volatile.Write(ref _blockedSinceNs, MonotonicClock.NowNs());
     }
 
     /// <summary>Something has moved.</summary>
@@ -107,7 +107,7 @@ internal sealed class TcpMonitor
         }
 
         // A socket closed over unread input resets the connection, and some systems then drop what the peer had not read yet.
-        Volatile.Write(ref _stopAtNs, MonotonicClock.NowNs + (LingerMs * 1_000_000L));
+        Volatile.Write(ref _stopAtNs, MonotonicClock.NowNs() + (LingerMs * 1_000_000L));
         _thread.Join();
     }
 
@@ -123,7 +123,7 @@ internal sealed class TcpMonitor
     {
         while (true)
         {
-            var remainingNs = Volatile.Read(ref _stopAtNs) - MonotonicClock.NowNs;
+            var remainingNs = Volatile.Read(ref _stopAtNs) - MonotonicClock.NowNs();
             if (remainingNs <= 0 || !WaitForInput())
             {
                 return;
@@ -160,7 +160,8 @@ internal sealed class TcpMonitor
         if (_readable.Count == 0)
         {
             // All peers are gone: they have said goodbye, or the group has ended. A collective may still be entered in vain.
-            return Volatile.Read(ref _stopAtNs) == long.MaxValue && _latch.Value is null && !_latch.Token.WaitHandle.WaitOne(_sliceUs / 1000);
+            return Volatile.Read(ref _stopAtNs) == long.MaxValue && _latch.Value is null
+                && !_latch.Token.WaitHandle.WaitOne(_sliceUs / 1000);
         }
 
         Socket.Select(_readable, null, null, _sliceUs);
@@ -189,8 +190,14 @@ internal sealed class TcpMonitor
 
         link.ControlInputCount += count;
         var at = 0;
-        while (ControlFrame.TryRead(input.AsSpan(at, link.ControlInputCount - at), out var kind, out var payload) is var length && length != 0)
+        while (true)
         {
+            var length = ControlFrame.TryRead(input.AsSpan(at, link.ControlInputCount - at), out var kind, out var payload);
+            if (length == 0)
+            {
+                break;
+            }
+
             if (length < 0 || !TryHandle(link, kind, payload))
             {
                 link.IsClosed = true;
@@ -252,7 +259,7 @@ internal sealed class TcpMonitor
     private void CheckTimeout()
     {
         var blockedSinceNs = Volatile.Read(ref _blockedSinceNs);
-        var now = MonotonicClock.NowNs;
+        var now = MonotonicClock.NowNs();
         if (blockedSinceNs == 0 || now - blockedSinceNs < _timeoutNs)
         {
             _askedAtNs = 0;
@@ -280,19 +287,25 @@ internal sealed class TcpMonitor
 
         var stamp = _own.Current;
         var behind = new List<Rank>();
+        var silent = 0;
         foreach (var link in _links)
         {
             var isSilent = link.AnsweredQuestion != _question && !link.Progress.HasLeft;
             if (isSilent || (!link.Progress.HasLeft && RankProgress.SequenceOf(link.AnsweredPacked) < stamp.Sequence))
             {
                 behind.Add(link.Peer);
+                silent += isSilent ? 1 : 0;
             }
         }
 
         // The rank's thread may have moved on while the peers answered.
         if (Volatile.Read(ref _blockedSinceNs) == blockedSinceNs)
         {
-            Abort(CollectiveAbort.TimedOut(behind, new Rank(Volatile.Read(ref _waitedOn)), stamp, _options.Timeout));
+            var waitedOn = new Rank(Volatile.Read(ref _waitedOn));
+            Abort(
+                silent > 0 && silent == behind.Count
+                    ? CollectiveAbort.Silent(behind, stamp, _options.Timeout)
+                    : CollectiveAbort.TimedOut(behind, waitedOn, stamp, _options.Timeout));
         }
     }
 

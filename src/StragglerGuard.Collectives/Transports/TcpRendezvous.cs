@@ -8,7 +8,10 @@ namespace StragglerGuard.Collectives.Transports;
 /// How processes become a group: each calls the ranks below it and is called by those above, twice (data and control); both sides
 /// say hello and compare. Strangers, silent callers and callers with another job's token are dropped and hold nobody up.
 /// </summary>
-/// <remarks>All connections are worked on at the same time: a missing rank delays nobody's meeting with the others, so that everyone names the same missing one.</remarks>
+/// <remarks>
+/// All connections are worked on at the same time: a missing rank delays nobody's meeting with the others, so that everyone names
+/// the same missing one.
+/// </remarks>
 internal sealed class TcpRendezvous : IDisposable
 {
     private const int SliceUs = 20_000;
@@ -24,7 +27,7 @@ internal sealed class TcpRendezvous : IDisposable
     private readonly List<Socket> _readable = [];
     private readonly List<Socket> _writable = [];
     private readonly List<Socket> _failed = [];
-    private readonly Dictionary<int, string> _refused = [];
+    private readonly SortedSet<string> _refused = new(StringComparer.Ordinal);
 
     private TcpRendezvous(Socket listener, IReadOnlyList<IPEndPoint> endpoints, TcpIdentity identity, TransportOptions options)
     {
@@ -62,7 +65,7 @@ internal sealed class TcpRendezvous : IDisposable
 
     private TcpLink[] Meet()
     {
-        var deadlineNs = MonotonicClock.NowNs + (long)_options.RendezvousTimeout.TotalNanoseconds;
+        var deadlineNs = MonotonicClock.NowNs() + (long)_options.RendezvousTimeout.TotalNanoseconds;
         for (var peer = 0; peer < _rank.Value; peer++)
         {
             _meetings.Add(new Meeting(new Rank(peer), TcpChannel.Data));
@@ -72,7 +75,7 @@ internal sealed class TcpRendezvous : IDisposable
         _listener.Blocking = false;
         while (FindMissing() is { Count: > 0 } missing)
         {
-            var now = MonotonicClock.NowNs;
+            var now = MonotonicClock.NowNs();
             if (now > deadlineNs)
             {
                 throw NotMet(missing);
@@ -120,7 +123,7 @@ internal sealed class TcpRendezvous : IDisposable
     private RendezvousException NotMet(List<Rank> missing)
     {
         var names = missing.Count == 1 ? missing[0].ToString() : $"ranks {string.Join(", ", missing.Select(r => r.Value))}";
-        var refused = string.Concat(_refused.OrderBy(r => r.Key).Select(r => $"; a caller that calls itself rank {r.Key} was refused: {r.Value}"));
+        var refused = string.Concat(_refused.Select(reason => $"; a caller was refused: {reason}"));
         return new RendezvousException(
             missing, $"{names} did not come to the rendezvous within {_options.RendezvousTimeout.TotalSeconds:0.###} s{refused}");
     }
@@ -296,7 +299,7 @@ internal sealed class TcpRendezvous : IDisposable
         {
             TrySpeak(socket, TcpChannel.Data);
             socket.Dispose();
-            _refused[-1] = $"schema version is {schema} there and {TcpHello.CurrentSchema} here";
+            Remember($"schema version is {schema} there and {TcpHello.CurrentSchema} here");
             return true;
         }
 
@@ -311,7 +314,7 @@ internal sealed class TcpRendezvous : IDisposable
         {
             // Whoever does not know the secret may not stop the job either: remembered, in case the right one never comes.
             socket.Dispose();
-            _refused[hello.Rank] = "job token is another there";
+            Remember($"rank {hello.Rank}, as it calls itself, has another job token");
             return true;
         }
 
@@ -323,6 +326,16 @@ internal sealed class TcpRendezvous : IDisposable
 
         Keep(meeting, hello);
         return true;
+    }
+
+    /// <summary>Strangers can call as often as they like: a few of them are enough to read about.</summary>
+    private void Remember(string refusal)
+    {
+        const int RefusalsMax = 8;
+        if (_refused.Count < RefusalsMax)
+        {
+            _refused.Add(refusal);
+        }
     }
 
     private void Keep(Meeting meeting, TcpHello hello)

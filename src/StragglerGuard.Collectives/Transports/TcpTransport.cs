@@ -128,7 +128,9 @@ public sealed class TcpTransport : ITransport
         _monitor.Abort(CollectiveAbort.GaveUp(Rank, reason));
     }
 
-    /// <summary>Leaves the group: a goodbye, no error, unless a collective still needs this rank. Waits up to 250 ms for peers to read it.</summary>
+    /// <summary>
+    /// Leaves the group: a goodbye, no error, unless a collective still needs this rank. Waits up to 250 ms for peers to read it.
+    /// </summary>
     public void Dispose()
     {
         if (!_disposed)
@@ -167,10 +169,11 @@ public sealed class TcpTransport : ITransport
             : throw new ArgumentOutOfRangeException(nameof(peer), peer, $"{Rank} has no such peer among {WorldSize} ranks.");
 
     /// <summary>Sends and receives at the same time, until both are done.</summary>
-    private void Move(TcpLink? to, ReadOnlySpan<byte> message, TcpLink? from, Span<byte> received, int receivedBytes, IChunkReceiver? receiver)
+    private void Move(
+        TcpLink? to, ReadOnlySpan<byte> message, TcpLink? from, Span<byte> received, int receivedBytes, IChunkReceiver? receiver)
     {
-        var output = new Output(this, to, message);
-        var input = new Input(this, from, received, receivedBytes, receiver);
+        var output = new Outbound(this, to, message);
+        var input = new Inbound(this, from, received, receivedBytes, receiver);
         var isWaiting = false;
         while (!output.IsDone || !input.IsDone)
         {
@@ -240,14 +243,14 @@ public sealed class TcpTransport : ITransport
     }
 
     /// <summary>The message on its way out: header and a short message in one piece, a long message after its header.</summary>
-    private ref struct Output
+    private ref struct Outbound
     {
         private readonly TcpTransport _transport;
         private readonly TcpLink? _link;
         private ReadOnlySpan<byte> _head;
         private ReadOnlySpan<byte> _body;
 
-        public Output(TcpTransport transport, TcpLink? link, ReadOnlySpan<byte> message)
+        public Outbound(TcpTransport transport, TcpLink? link, ReadOnlySpan<byte> message)
         {
             _transport = transport;
             _link = link;
@@ -305,7 +308,7 @@ public sealed class TcpTransport : ITransport
     }
 
     /// <summary>The message on its way in: whole, or chunk by chunk through the transport's own buffer.</summary>
-    private ref struct Input
+    private ref struct Inbound
     {
         private readonly TcpTransport _transport;
         private readonly TcpLink? _link;
@@ -317,7 +320,7 @@ public sealed class TcpTransport : ITransport
         private int _count;
         private int _handedOn;
 
-        public Input(TcpTransport transport, TcpLink? link, Span<byte> message, int bytes, IChunkReceiver? receiver)
+        public Inbound(TcpTransport transport, TcpLink? link, Span<byte> message, int bytes, IChunkReceiver? receiver)
         {
             _transport = transport;
             _link = link;

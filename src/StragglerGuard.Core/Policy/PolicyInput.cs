@@ -60,6 +60,12 @@ public sealed record PolicyInput
     /// <summary>Ranks with a standing verdict, each once.</summary>
     public ReadOnlyMemory<Rank> FlaggedRanks { get; init; }
 
+    /// <summary>
+    /// The deal from before the one in force, where a verdict asked for that one: what to go back to once no verdict stands.
+    /// </summary>
+    /// <value>Units per rank, of the same sum; empty where there is none.</value>
+    public ReadOnlyMemory<int> Former { get; init; }
+
     /// <summary>The plan that was offered and not yet seen in force, or null.</summary>
     public PlanEpoch? PendingPlan { get; init; }
 

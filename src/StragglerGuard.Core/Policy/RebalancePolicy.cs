@@ -17,6 +17,7 @@ namespace StragglerGuard.Core.Policy;
 /// </list>
 /// <para>The brake knows no exception: with more than <see cref="PolicyOptions.BrakeShare"/> of the ranks flagged the verdicts stand
 /// and the deal stays. Of two ranks one is not more than half.</para>
+/// <para>A deal that was made while a verdict stood is taken back once none stands, provided that the step gets no slower by it.</para>
 /// <para>The mode decides only whether a proposal is carried out. An instance keeps scratch memory and serves one caller at a
 /// time.</para>
 /// </remarks>
@@ -24,6 +25,9 @@ public sealed class RebalancePolicy
 {
     /// <summary>A handful of frames may agree by luck.</summary>
     private const double SigmaMin = 0.002;
+
+    /// <summary>Of the least gain: by how much a step may seem slower after going back to a former deal. Less is lost in the noise.</summary>
+    private const double ReturnTolerance = 0.25;
 
     private readonly PolicyOptions _options;
     private readonly RebalancePlanner _planner = new();
@@ -81,7 +85,8 @@ public sealed class RebalancePolicy
         };
         return _planner.Solve(problem) switch
         {
-            RebalanceOutcome.Solved solved => Weigh(input, problem, solved, frames),
+            RebalanceOutcome.Solved solved when Weigh(input, problem, solved, frames) is var decision =>
+                decision as PolicyDecision.Propose ?? Return(input, problem, solved, frames) ?? decision,
             var infeasible => new PolicyDecision.Hold(HoldCause.Infeasible, infeasible.Reason),
         };
     }
@@ -129,6 +134,43 @@ public sealed class RebalancePolicy
         };
     }
 
+    /// <summary>
+    /// A deal that a verdict asked for ends with the verdict, also where nothing is won by that: the rank that was relieved takes its
+    /// share again, as long as the step gets no slower.
+    /// </summary>
+    private PolicyDecision.Propose? Return(PolicyInput input, RebalanceProblem problem, RebalanceOutcome.Solved best, int frames)
+    {
+        if (input.Former.IsEmpty || !input.FlaggedRanks.IsEmpty)
+        {
+            return null;
+        }
+
+        var a = problem.FixedSeconds.Span;
+        var t = problem.SecondsPerUnit.Span;
+        var before = problem.Current.Span;
+        var after = input.Former.Span;
+        var common = input.CommonStepSeconds;
+        var current = common + RebalancePlanner.LongestOf(a, t, before);
+        var predicted = common + RebalancePlanner.LongestOf(a, t, after);
+        var tolerance = _options.MinGain * ReturnTolerance;
+        if (predicted > current * (1 + tolerance) || ReplayedGain(a, before, after, frames, common) < -tolerance)
+        {
+            return null;
+        }
+
+        long moves = 0;
+        for (var rank = 0; rank < after.Length; rank++)
+        {
+            moves += Math.Max(0, after[rank] - before[rank]);
+        }
+
+        var fraction = best.FractionalOptimumSeconds;
+        return moves == 0 ? null : new PolicyDecision.Propose(
+            [.. after], input.Mode == PolicyMode.Act, predicted, current, 1 - (predicted / current),
+            fraction > 0 ? (predicted - common) / fraction : 1, moves,
+            Say($"no verdict stands any more: back to the deal from before it, {moves} of {problem.Total} units, at {predicted:G4} s a step against {current:G4} s"));
+    }
+
     private PolicyDecision Weigh(PolicyInput input, RebalanceProblem problem, RebalanceOutcome.Solved solved, int frames)
     {
         var a = problem.FixedSeconds.Span;
@@ -172,7 +214,7 @@ public sealed class RebalancePolicy
         }
 
         var evidence = Say($"{replayed:P1} replayed over {frames} frames, {doubted:P1} at {_options.GainSigmas} standard errors");
-        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; dealt: {solved.Reason}");
+        var reason = Say($"step {current:G4} s → {predicted:G4} s, a gain of {gain:P1} ({evidence}); {needed}; the integers cost {solved.IntegerCostRatio - 1:P1}; {solved.Moves} of {input.InForce.Total} units change hands");
         return new PolicyDecision.Propose(
             solved.MicroBatches, input.Mode == PolicyMode.Act, predicted, current, gain, solved.IntegerCostRatio, solved.Moves, reason);
     }
@@ -290,11 +332,12 @@ public sealed class RebalancePolicy
             || (!input.FixedSeconds.IsEmpty && input.FixedSeconds.Length != n)
             || (!input.Lowest.IsEmpty && input.Lowest.Length != n)
             || (!input.Highest.IsEmpty && input.Highest.Length != n)
+            || (!input.Former.IsEmpty && input.Former.Length != n)
             || input.RecentSecondsPerUnit.Length % n != 0)
         {
             throw new ArgumentException(
                 $"The deal in force has {n} ranks; SecondsPerUnit has {input.SecondsPerUnit.Length} entries, "
-                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, "
+                + $"FixedSeconds {input.FixedSeconds.Length}, Lowest {input.Lowest.Length}, Highest {input.Highest.Length}, Former {input.Former.Length}, "
                 + $"RecentSecondsPerUnit {input.RecentSecondsPerUnit.Length}.",
                 nameof(input));
         }

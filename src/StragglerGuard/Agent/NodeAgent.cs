@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Timing;

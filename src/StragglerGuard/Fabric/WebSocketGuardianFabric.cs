@@ -6,13 +6,9 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using StragglerGuard.Fabric.Wire;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Fabric;
 
@@ -25,23 +21,22 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     /// <summary>Where agents connect.</summary>
     public const string Path = "/fabric/v1";
 
-    private readonly WebApplication _server;
+    /// <summary>Agents that may be connected at once; guardians serve thousands.</summary>
+    private const int ConnectionsMax = 32_768;
+
     private readonly byte[] _tokenHash;
     private readonly ReportQueue _reports = new(capacity: 4096);
     private readonly ConcurrentDictionary<long, Channel<byte[]>> _agents = [];
     private readonly CancellationTokenSource _closing = new();
+    private EmbeddedServer? _server;
     private long _connections;
     private long _refused;
     private int _guardians;
 
-    private WebSocketGuardianFabric(WebApplication server, string token)
-    {
-        _server = server;
-        _tokenHash = HashOf(token);
-    }
+    private WebSocketGuardianFabric(string token) => _tokenHash = HashOf(token);
 
     /// <summary>Where agents connect, for <see cref="WebSocketAgentFabric"/>.</summary>
-    public Uri Endpoint { get; private set; } = new("ws://127.0.0.1");
+    public Uri Endpoint => new($"ws://{_server!.Endpoint}{Path}");
 
     /// <summary>Messages and connections refused so far: wrong token, malformed, oversized, or of a newer schema.</summary>
     public long Refused => Interlocked.Read(ref _refused);
@@ -53,20 +48,17 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     /// <param name="address">Where; loopback unless there is a reason.</param>
     /// <param name="port">0 takes a free one, see <see cref="Endpoint"/>.</param>
     /// <param name="token">What an agent must show.</param>
-    /// <exception cref="IOException">The port is taken.</exception>
+    /// <exception cref="EndpointUnavailableException">The port is in use or not allowed, or the address is not this machine's.</exception>
     public static async Task<WebSocketGuardianFabric> StartAsync(IPAddress address, int port, string token)
     {
+        ArgumentNullException.ThrowIfNull(address);
         ArgumentException.ThrowIfNullOrEmpty(token);
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
-        WebApplication server = builder.Build();
-        var fabric = new WebSocketGuardianFabric(server, token);
-        server.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5) });
-        server.Run(fabric.ServeAsync);
-        await server.StartAsync().ConfigureAwait(false);
-        string listening = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        fabric.Endpoint = new UriBuilder(listening) { Scheme = "ws", Path = Path }.Uri;
+        var fabric = new WebSocketGuardianFabric(token);
+        fabric._server = await EmbeddedServer.StartAsync(new IPEndPoint(address, port), ConnectionsMax, application =>
+        {
+            application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5) });
+            application.Run(fabric.ServeAsync);
+        }).ConfigureAwait(false);
         return fabric;
     }
 
@@ -86,7 +78,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         _reports.Complete();
-        await _server.DisposeAsync().ConfigureAwait(false);
+        await _server!.DisposeAsync().ConfigureAwait(false);
         _closing.Dispose();
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
@@ -107,7 +108,7 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops judging. Jobs go on with their last plan.</summary>
+    /// <summary>Judges what has arrived, and stops. Jobs go on with their last plan.</summary>
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync().ConfigureAwait(false);
@@ -152,7 +153,11 @@ public sealed class GuardianService : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Closing.
+            // Closing: what has arrived is still judged.
+            while (reports.TryRead(out NodeReport? report))
+            {
+                Take(report);
+            }
         }
     }
 

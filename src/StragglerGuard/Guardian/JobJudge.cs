@@ -225,6 +225,7 @@ internal sealed class JobJudge
             RecentSecondsPerUnit = _recentSecondsPerUnit.AsMemory(0, recent),
             StepsSinceLastPlan = _plans.StepsSinceLastPlan(step),
             FlaggedRanks = _verdicts.Flagged,
+            Former = _plans.Former is { } former ? former.MicroBatches.ToArray() : default,
             PendingPlan = _plans.Offers.Pending,
             ObserverComplaint = observerComplaint,
         };
@@ -260,7 +261,7 @@ internal sealed class JobJudge
         });
         if (committed && decided is not null)
         {
-            _plans.Decide(decided, step, proposal.PredictedStepSeconds, proposal.Reason);
+            _plans.Decide(decided, step, !_verdicts.Flagged.IsEmpty, proposal.PredictedStepSeconds, proposal.Reason);
             _plansDecided++;
             _predictedGain = proposal.PredictedGain;
         }

@@ -25,10 +25,19 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
     /// <summary>Steps since the last plan came into force; null where none has.</summary>
     public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
 
+    /// <summary>The deal to go back to once no verdict stands: the one before the first that a verdict asked for; null where none did.</summary>
+    public MicroBatchDeal? Former { get; private set; }
+
     /// <summary>Records a plan that stands in the ledger.</summary>
-    public void Decide(MicroBatchDeal deal, long step, double predictedStepSeconds, string reason)
+    /// <param name="deal">The deal with its epoch.</param>
+    /// <param name="step">The last step known.</param>
+    /// <param name="whileFlagged">Whether a verdict stands.</param>
+    /// <param name="predictedStepSeconds">As decided, s.</param>
+    /// <param name="reason">Why.</param>
+    public void Decide(MicroBatchDeal deal, long step, bool whileFlagged, double predictedStepSeconds, string reason)
     {
         Offers.Offer(deal.Epoch);
+        Former = whileFlagged ? Former ?? InForce : null;
         if (_decided.Count == PlansKept)
         {
             _decided.RemoveAt(0);

@@ -68,7 +68,7 @@ public sealed class GuardHost : IAsyncDisposable
     /// <param name="port">0 takes a free one, see <see cref="FabricEndpoint"/>.</param>
     /// <param name="token">What an agent must show.</param>
     /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
-    /// <exception cref="IOException">The port is taken.</exception>
+    /// <exception cref="EndpointUnavailableException">The port is taken or the address is not this machine's.</exception>
     public static async Task<GuardHost> ServeAsync(StragglerGuardOptions options, IPAddress address, int port, string token)
     {
         ThrowIfInvalid(options);

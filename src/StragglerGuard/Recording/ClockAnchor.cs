@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 namespace StragglerGuard.Recording;
 
 /// <summary>

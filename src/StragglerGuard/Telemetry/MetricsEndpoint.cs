@@ -1,15 +1,8 @@
 using System.Buffers;
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Telemetry;
 
@@ -19,19 +12,15 @@ namespace StragglerGuard.Telemetry;
 /// </summary>
 public sealed class MetricsEndpoint : IAsyncDisposable
 {
-    private const int MaximumConnections = 64;
+    private const int ConnectionsMax = 64;
 
-    private readonly WebApplication _application;
     private readonly TextExposition _exposition;
+    private EmbeddedServer? _server;
 
-    private MetricsEndpoint(WebApplication application, TextExposition exposition)
-    {
-        _application = application;
-        _exposition = exposition;
-    }
+    private MetricsEndpoint(TextExposition exposition) => _exposition = exposition;
 
     /// <summary>Where it listens, with the port that was really bound.</summary>
-    public IPEndPoint Endpoint { get; private set; } = new(IPAddress.None, 0);
+    public IPEndPoint Endpoint => _server!.Endpoint;
 
     /// <summary>Starts listening.</summary>
     /// <param name="exposition">The page. It stays the caller's and must outlive the endpoint.</param>
@@ -47,66 +36,15 @@ public sealed class MetricsEndpoint : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(address);
         ArgumentOutOfRangeException.ThrowIfLessThan(port, IPEndPoint.MinPort);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
-        var wanted = new IPEndPoint(address, port);
-
-        // An empty builder: no configuration from environment or files, no logging providers.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = MaximumConnections;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            kestrel.Listen(wanted, listen => listen.Protocols = HttpProtocols.Http1);
-        });
-        // The host's own lifetime would take SIGINT and SIGTERM from the program that embeds the guard.
-        builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
-        var application = builder.Build();
-        var endpoint = new MetricsEndpoint(application, exposition);
-        application.Run(endpoint.HandleAsync);
-        try
-        {
-            await application.StartAsync(cancellation).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            await application.DisposeAsync().ConfigureAwait(false);
-            if (ReasonOf(e) is { } reason)
-            {
-                throw new EndpointUnavailableException(wanted, reason, e);
-            }
-
-            throw;
-        }
-
-        endpoint.Endpoint = new IPEndPoint(address, BoundPort(application));
+        var endpoint = new MetricsEndpoint(exposition);
+        endpoint._server = await EmbeddedServer.StartAsync(
+            new IPEndPoint(address, port), ConnectionsMax, application => application.Run(endpoint.HandleAsync), cancellation)
+            .ConfigureAwait(false);
         return endpoint;
     }
 
     /// <summary>Closes the port; requests under way are cut off after a second.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
-        await _application.StopAsync(patience.Token).ConfigureAwait(false);
-        await _application.DisposeAsync().ConfigureAwait(false);
-    }
-
-    private static int BoundPort(WebApplication application)
-    {
-        var bound = application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!;
-        return new Uri(bound.Addresses.Single()).Port;
-    }
-
-    /// <summary>Why the port can't be had, in words; null where it is something else.</summary>
-    private static string? ReasonOf(Exception e) => e switch
-    {
-        AddressInUseException => "the port is in use",
-        SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => "the port is in use",
-        SocketException { SocketErrorCode: SocketError.AccessDenied } => "this user may not bind the port",
-        SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "the address belongs to no interface of this machine",
-        SocketException socket => socket.Message,
-        IOException { InnerException: { } inner } => ReasonOf(inner),
-        _ => null,
-    };
+    public ValueTask DisposeAsync() => _server!.DisposeAsync();
 
     private async Task HandleAsync(HttpContext context)
     {
@@ -143,13 +81,5 @@ public sealed class MetricsEndpoint : IAsyncDisposable
         {
             await response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted).ConfigureAwait(false);
         }
-    }
-
-    /// <summary>Starts at once and never asks the process to stop.</summary>
-    private sealed class EmbeddedLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using System.Diagnostics;
 using MixedFleet.Pacing;
 
@@ -12,16 +13,16 @@ public sealed class AbsoluteDeadlineTests
     {
         for (int i = 0; i < 20; i++)
         {
-            long deadlineNs = AbsoluteDeadline.NowNs() + (i * Ms / 10);
+            long deadlineNs = MonotonicClock.NowNs() + (i * Ms / 10);
             AbsoluteDeadline.WaitUntil(deadlineNs).Should().BeTrue();
-            AbsoluteDeadline.NowNs().Should().BeGreaterThanOrEqualTo(deadlineNs);
+            MonotonicClock.NowNs().Should().BeGreaterThanOrEqualTo(deadlineNs);
         }
     }
 
     [Fact]
     public void WaitUntil_ADeadlineBehind_ReturnsAtOnce()
     {
-        AbsoluteDeadline.WaitUntil(AbsoluteDeadline.NowNs() - Ms).Should().BeTrue();
+        AbsoluteDeadline.WaitUntil(MonotonicClock.NowNs() - Ms).Should().BeTrue();
         AbsoluteDeadline.WaitUntil(long.MinValue).Should().BeTrue();
     }
 
@@ -55,9 +56,9 @@ public sealed class AbsoluteDeadlineTests
     [Fact]
     public void SleepInRuntime_Repeated_ReachesTheDeadline()
     {
-        long deadlineNs = AbsoluteDeadline.NowNs() + (5 * Ms);
+        long deadlineNs = MonotonicClock.NowNs() + (5 * Ms);
         int calls = 0;
-        for (long nowNs = AbsoluteDeadline.NowNs(); nowNs < deadlineNs; nowNs = AbsoluteDeadline.NowNs())
+        for (long nowNs = MonotonicClock.NowNs(); nowNs < deadlineNs; nowNs = MonotonicClock.NowNs())
         {
             AbsoluteDeadline.SleepInRuntime(deadlineNs, nowNs);
             calls++;
@@ -69,19 +70,19 @@ public sealed class AbsoluteDeadlineTests
     [Fact]
     public void NowNs_IsTheClockOfStopwatch()
     {
-        long before = AbsoluteDeadline.NowNs();
+        long before = MonotonicClock.NowNs();
         long ticks = Stopwatch.GetTimestamp();
-        long after = AbsoluteDeadline.NowNs();
+        long after = MonotonicClock.NowNs();
         ((double)ticks / Stopwatch.Frequency).Should().BeInRange((before / 1e9) - 1e-3, (after / 1e9) + 1e-3);
     }
 
     [Fact]
     public void WaitUntil_OnceWarm_AllocatesNothing()
     {
-        AbsoluteDeadline.WaitUntil(AbsoluteDeadline.NowNs() + Ms);
+        AbsoluteDeadline.WaitUntil(MonotonicClock.NowNs() + Ms);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        AbsoluteDeadline.WaitUntil(AbsoluteDeadline.NowNs() + Ms);
+        AbsoluteDeadline.WaitUntil(MonotonicClock.NowNs() + Ms);
         (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
     }
 }

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using MixedFleet.Pacing;
 
 namespace MixedFleet.Tests.Pacing;
@@ -68,7 +69,7 @@ public sealed class PaceEmulatorTests
     public void EndMicroBatch_InRealTime_EndsNoEarlierThanThePace()
     {
         PaceEmulator pace = new(0.002);
-        long startNs = AbsoluteDeadline.NowNs();
+        long startNs = MonotonicClock.NowNs();
         pace.BeginStep(startNs, 1);
         for (int j = 1; j <= 5; j++)
         {
@@ -82,7 +83,7 @@ public sealed class PaceEmulatorTests
         using CancellationTokenSource source = new();
         source.Cancel();
         PaceEmulator pace = new(3600);
-        long startNs = AbsoluteDeadline.NowNs();
+        long startNs = MonotonicClock.NowNs();
         pace.BeginStep(startNs, 1000);
         pace.EndMicroBatch(source.Token).Should().BeLessThan(startNs + (60_000 * Ms));
     }
@@ -91,7 +92,7 @@ public sealed class PaceEmulatorTests
     public void EndMicroBatch_OnceWarm_AllocatesNothing()
     {
         PaceEmulator pace = new(0.001);
-        pace.BeginStep(AbsoluteDeadline.NowNs(), 1);
+        pace.BeginStep(MonotonicClock.NowNs(), 1);
         pace.EndMicroBatch();
 
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -187,7 +187,8 @@ public abstract class CommunicatorTests<TGroups>
     public void Lengths_ThatDontFit_AreRefused() => OnRanks(1, () => new CpuDevice(), (communicator, device) =>
     {
         using var x = device.Allocate<float>(4);
-        communicator.Invoking(c => c.AllGather(x.Slice(0, 1), x.Slice(0, 2))).Should().Throw<ArgumentException>().WithMessage("*1 parts of 1*");
+        communicator.Invoking(c => c.AllGather(x.Slice(0, 1), x.Slice(0, 2)))
+            .Should().Throw<ArgumentException>().WithMessage("*1 parts of 1*");
         communicator.Invoking(c => c.ReduceScatter(x.Slice(0, 2), x.Slice(2, 1))).Should().Throw<ArgumentException>();
         communicator.Invoking(c => c.Broadcast(x.All, new Rank(1))).Should().Throw<ArgumentOutOfRangeException>();
         communicator.Invoking(c => c.AllGather(1, new long[2])).Should().Throw<ArgumentException>();
@@ -225,7 +226,8 @@ public abstract class CommunicatorTests<TGroups>
         actual.Length.Should().Be(expected.Length);
         for (var i = 0; i < expected.Length; i++)
         {
-            Math.Abs(double.CreateChecked(actual[i]) - expected[i]).Should().BeLessThanOrEqualTo(tolerance, "element {0}, seed {1}", i, Seed);
+            Math.Abs(double.CreateChecked(actual[i]) - expected[i])
+                .Should().BeLessThanOrEqualTo(tolerance, "element {0}, seed {1}", i, Seed);
         }
     }
 

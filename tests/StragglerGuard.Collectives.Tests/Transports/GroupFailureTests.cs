@@ -210,7 +210,8 @@ public abstract class GroupFailureTests<TGroups>
         {
             if (transport.Rank.Value == 0)
             {
-                transport.Invoking(t => t.Send(new Rank(to), [1])).Should().Throw<ArgumentOutOfRangeException>().WithMessage("*rank 0*2 ranks*");
+                transport.Invoking(t => t.Send(new Rank(to), [1]))
+                    .Should().Throw<ArgumentOutOfRangeException>().WithMessage("*rank 0*2 ranks*");
             }
         });
     }
@@ -321,7 +322,8 @@ public sealed class TcpGroupFailureTests : GroupFailureTests<TcpGroups>
 
             transport.Aborted.WaitHandle.WaitOne(TimeSpan.FromSeconds(10)).Should().BeTrue();
             transport.Invoking(t => t.Enter(new CollectiveStamp(CollectiveKind.Barrier, 0)))
-                .Should().Throw<RankLostException>().WithMessage("rank 0 died * before the first collective").Which.Ranks.Should().Equal(new Rank(0));
+                .Should().Throw<RankLostException>().WithMessage("rank 0 died * before the first collective")
+                .Which.Ranks.Should().Equal(new Rank(0));
         });
     }
 }

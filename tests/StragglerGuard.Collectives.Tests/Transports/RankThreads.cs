@@ -13,7 +13,8 @@ public interface IGroupFactory
 
 public sealed class InProcessGroups : IGroupFactory
 {
-    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options) => InProcessGroup.Create(worldSize, options).Transports;
+    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options) =>
+        InProcessGroup.Create(worldSize, options).Transports;
 }
 
 /// <summary>Real sockets over loopback, all ends in this process.</summary>

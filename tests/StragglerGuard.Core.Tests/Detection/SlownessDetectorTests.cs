@@ -142,6 +142,39 @@ public sealed class SlownessDetectorTests
     }
 
     [Fact]
+    public void Update_WhenARankAheadOfItsPeersFallsBackBehindNone_AccusesNobody()
+    {
+        VirtualJob job = Make(6, OnePercent, seed: 3);
+        job.Factor = (rank, step) => rank == 2 ? (step < Onset ? 0.8 : 0.96) : 1;
+        job.Run(400);
+        job.Confirmed.Should().BeEmpty(job.Story());
+    }
+
+    [Fact]
+    public void Update_WhenPeersOneAfterAnotherBecomeFaster_DoesNotSayThatTheOthersSlowedDown()
+    {
+        VirtualJob job = Make(5, OnePercent, seed: 3);
+        job.Factor = (rank, step) => rank < 3 && step >= 100 + (40 * rank) ? 0.5 : 1;
+        job.Run(400);
+        job.Confirmed.Select(e => (e.Rank!.Value.Value, e.Verdict)).Should().BeEquivalentTo(
+            [(3, VerdictKind.SlowAgainstPeers), (4, VerdictKind.SlowAgainstPeers)], job.Story());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(6)]
+    public void Update_WhenAllSlowDownWhileOneIsFlagged_StillClearsIt(int ranks)
+    {
+        VirtualJob job = Make(ranks, OnePercent, seed: 5);
+        job.Factor = (rank, step) => (step >= 150 ? 1.5 : 1) * (rank == 1 && step is >= 100 and < 200 ? 2 : 1);
+        job.Run(300);
+        job.Confirmed.Should().ContainSingle(job.Story()).Which.Rank.Should().Be(new Rank(1));
+        job.CommonShifts.Should().ContainSingle(job.Story());
+        job.Recovered.Should().ContainSingle(job.Story()).Which.RaisedAtStep.Should().BeInRange(205, 214);
+    }
+
+    [Fact]
     public void Update_WithARankSlowFromItsFirstStep_SaysSoAfterTheWarmUp()
     {
         for (int seed = 1; seed <= 10; seed++)

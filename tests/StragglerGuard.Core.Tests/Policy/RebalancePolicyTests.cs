@@ -265,6 +265,49 @@ public sealed class RebalancePolicyTests
         hold.Reason.Should().Contain(reason);
     }
 
+    [Fact]
+    public void Decide_NoVerdictStandsAnyMore_GoesBackToTheFormerDealThoughNothingIsWonByIt()
+    {
+        // 32 units over six equals take six units of time dealt evenly, and as long with rank 1 relieved of three.
+        var relieved = new MicroBatchDeal(new PlanEpoch(2), [5, 3, 6, 6, 6, 6]);
+        int[] former = [6, 6, 5, 5, 5, 5];
+        var input = Input(relieved, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02) with { Former = former };
+
+        var plan = Policy.Decide(input).Should().BeOfType<PolicyDecision.Propose>().Subject;
+
+        plan.MicroBatches.Should().Equal(former);
+        plan.Moves.Should().Be(4);
+        plan.PredictedGain.Should().BeApproximately(0, 1e-12);
+        plan.Reason.Should().Contain("no verdict stands any more");
+    }
+
+    [Fact]
+    public void Decide_VerdictStillStands_DoesNotGoBack()
+    {
+        var relieved = new MicroBatchDeal(new PlanEpoch(2), [5, 3, 6, 6, 6, 6]);
+        var input = Input(relieved, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02) with
+        {
+            Former = new[] { 6, 6, 5, 5, 5, 5 },
+            FlaggedRanks = new[] { new Rank(1) },
+        };
+
+        Holds(input, HoldCause.LittleGain, "best deal");
+    }
+
+    [Fact]
+    public void Decide_FormerDealWouldBeSlower_Holds()
+    {
+        // Rank 1 recovered to a speed at which its former share would cost a twelfth more.
+        var relieved = new MicroBatchDeal(new PlanEpoch(2), [5, 3, 6, 6, 6, 6]);
+        var input = Input(relieved, 0.02, 0.0217, 0.02, 0.02, 0.02, 0.02) with { Former = new[] { 6, 6, 5, 5, 5, 5 } };
+
+        Holds(input, HoldCause.LittleGain, "best deal");
+    }
+
+    [Fact]
+    public void Decide_FormerDealOfAnotherLength_Throws() =>
+        FluentActions.Invoking(() => Policy.Decide(Mixed() with { Former = new[] { 32 } })).Should().Throw<ArgumentException>().WithMessage("*Former 1*");
+
     private static PolicyInput Mixed() => Input(MicroBatchDeal.Even(32, 4), 0.020, 0.020, 0.016, 0.010);
 
     private static PolicyInput Input(MicroBatchDeal inForce, params double[] secondsPerUnit) => new()

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Recording;

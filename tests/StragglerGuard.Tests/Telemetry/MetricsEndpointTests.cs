@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using StragglerGuard.Hosting;
 using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Tests.Telemetry;

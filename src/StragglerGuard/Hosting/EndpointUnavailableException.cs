@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace StragglerGuard.Telemetry;
+namespace StragglerGuard.Hosting;
 
 /// <summary>An address and port that the guard was told to listen on can't be had.</summary>
 public sealed class EndpointUnavailableException : IOException
