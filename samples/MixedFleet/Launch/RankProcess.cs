@@ -20,7 +20,7 @@ internal sealed class RankProcess(RunSettings settings)
 
     private readonly Lock _output = new();
     private readonly Lock _complaints = new();
-    private bool _launcherDied;
+    private bool _hasComplained;
     private TcpTransport? _transport;
 
     /// <summary>Takes its place in the job and trains.</summary>
@@ -47,7 +47,7 @@ internal sealed class RankProcess(RunSettings settings)
         }
         catch (CollectiveException lost)
         {
-            Complain(assignment.Rank, lost.Message);
+            Complain($"rank {assignment.Rank}: {lost.Message}");
             return ExitCodes.RankLost;
         }
     }
@@ -99,34 +99,41 @@ internal sealed class RankProcess(RunSettings settings)
         }
     }
 
-    /// <summary>The launcher's end closes this pipe, whatever ended it. A rank without its launcher would train on unseen.</summary>
+    /// <summary>
+    /// Waits for the launcher's word that the job is lost, or for its end, which closes the pipe: a rank without its launcher would train
+    /// on unseen. This thread leaves even where the training thread computes, and would hear of it at its next collective only.
+    /// </summary>
     private void LeaveWithLauncher(RankAssignment assignment)
     {
-        while (Console.In.ReadLine() is not null)
+        string? line = Console.In.ReadLine();
+        TcpTransport? transport = Volatile.Read(ref _transport);
+        if (line is not null && RankProtocol.ParseJobLost(line) is { } lost)
         {
-            // Nothing more is said on this pipe.
+            // Peers must have learnt of the dead rank from its connections before this rank closes its own, or they would blame it.
+            transport?.Aborted.WaitHandle.WaitOne(settings.Options.Collectives.ToTransportOptions().AnswerGrace);
+            Complain($"rank {assignment.Rank}: {lost.Cause}; this rank leaves");
+        }
+        else
+        {
+            string cause = $"the launcher (pid {assignment.LauncherPid}) died";
+            Complain($"rank {assignment.Rank}: {cause}; this rank leaves");
+
+            // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
+            transport?.Abort(cause);
         }
 
-        string cause = $"the launcher (pid {assignment.LauncherPid}) died";
-        lock (_complaints)
-        {
-            _launcherDied = true;
-            Console.Error.WriteLine($"rank {assignment.Rank}: {cause}; this rank leaves");
-        }
-
-        // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
-        Volatile.Read(ref _transport)?.Abort(cause);
         Environment.Exit(ExitCodes.RankLost);
     }
 
-    /// <summary>Where the launcher is gone, its death is the cause, and the watch has said so; else this does.</summary>
-    private void Complain(int rank, string message)
+    /// <summary>Says why this rank leaves, once: whoever is second merely saw what follows from the cause.</summary>
+    private void Complain(string complaint)
     {
         lock (_complaints)
         {
-            if (!_launcherDied)
+            if (!_hasComplained)
             {
-                Console.Error.WriteLine($"rank {rank}: {message}");
+                _hasComplained = true;
+                Console.Error.WriteLine(complaint);
             }
         }
     }
