@@ -13,7 +13,7 @@ public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
     public async Task MetricsPort_OfZero_ServesTheJobsSeriesWhileItRuns()
     {
         await using SampleRun run = SampleRun.Start(
-            log, _folder, "--fleet", _folder.WriteEquals(ranks: 2, paceMs: 5), "--micro-batches", "4", "--steps", "400",
+            log, _folder, "--fleet", _folder.WriteEquals(ranks: 2, paceMs: 5), "--micro-batches", "4", "--steps", "240",
             "--metrics-port", "0");
         string address = (await run.NextLineAsync("  metrics "))["  metrics ".Length..];
         new Uri(address).Host.Should().Be("127.0.0.1");

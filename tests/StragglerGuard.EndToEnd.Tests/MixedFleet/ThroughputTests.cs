@@ -26,7 +26,7 @@ public sealed class ThroughputTests(ITestOutputHelper log) : IDisposable
         report.Throughput.GuardedOverUnguarded.Should().BeGreaterThanOrEqualTo(1.25);
         report.WeightsIdenticalAcrossRanks.Should().BeTrue();
         report.GradientMaxRelativeError.Should().BeInRange(0, 1e-10);
-        report.LossLast.Should().BeLessThan(report.LossFirst - 1, "3.3 bits of 8 are learnt by the frequency of bytes alone");
+        report.LossLast.Should().BeLessThan(report.LossFirst - 1, "it begins at ln 256 = 5.5, and the frequency of single bytes alone takes it to 3.3");
 
         report.Ranks.Select(rank => rank.Rank).Should().Equal(0, 1, 2, 3);
         report.Ranks.Select(rank => rank.DeviceClass).Should().Equal("H100", "H100", "H200", "GB200");
@@ -48,12 +48,10 @@ public sealed class ThroughputTests(ITestOutputHelper log) : IDisposable
     }
 
     [Theory]
-    [InlineData("two-mixed.json", 2)]
-    [InlineData("eight-mixed.json", 8)]
-    public async Task MixedFleet_OfAnotherSize_ComesNearItsOptimum(string fleet, int ranks)
+    [InlineData("two-mixed.json", 2, "16")]
+    [InlineData("eight-mixed.json", 8, "32")]
+    public async Task MixedFleet_OfAnotherSize_ComesNearItsOptimum(string fleet, int ranks, string microBatches)
     {
-        // As many micro-batches a rank for two as for eight: a step of two then takes no longer.
-        string microBatches = (4 * ranks).ToString(System.Globalization.CultureInfo.InvariantCulture);
         RunOutcome outcome = await SampleRun.CompleteAsync(
             log, _folder, "--fleet", SampleRun.Fleet(fleet), "--steps", Steps, "--micro-batches", microBatches, "--json");
         RunReport report = outcome.Report();

@@ -31,7 +31,7 @@ internal sealed record RunReport
 
     public required double GradientMaxRelativeError { get; init; }
 
-    // Beyond what the README documents of the result: what a reader needs to judge it.
+    // Not results: what they rest on.
     public required double PaceStretch { get; init; }
 
     public required double FixedStepSeconds { get; init; }

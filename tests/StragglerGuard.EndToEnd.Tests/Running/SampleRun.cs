@@ -119,7 +119,7 @@ internal sealed class SampleRun : IAsyncDisposable
     }
 
     /// <summary>Waits until the launcher has exited and every process of the run has closed its output.</summary>
-    /// <param name="within">Half of it is no half success: a run that ends later fails the test.</param>
+    /// <param name="within">A run that ends later fails the test; where null, only a hang does.</param>
     public async Task<RunOutcome> EndAsync(TimeSpan? within = null)
     {
         TimeSpan limit = within ?? PatienceLimit;
