@@ -66,6 +66,8 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         private readonly ReportQueue _reports = new(capacity: 256);
         private readonly CancellationTokenSource _closing = new();
         private readonly Task _running;
+        private readonly Lazy<Task> _close;
+        private NodeReport? _unsent;
         private long _reported;
         private long _sent;
 
@@ -75,6 +77,7 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             _token = token;
             _onOffer = onOffer;
             _running = Task.Run(RunAsync);
+            _close = new Lazy<Task>(StopAsync);
         }
 
         public long ReportsDropped => _reports.Dropped;
@@ -104,17 +107,20 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             }
         }
 
-        public async Task CloseAsync()
-        {
-            _reports.Complete();
-            await _closing.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(false);
-        }
+        /// <summary>The agent and its fabric may both close it, in either order.</summary>
+        public Task CloseAsync() => _close.Value;
 
         public void Dispose()
         {
             CloseAsync().GetAwaiter().GetResult();
             _closing.Dispose();
+        }
+
+        private async Task StopAsync()
+        {
+            _reports.Complete();
+            await _closing.CancelAsync().ConfigureAwait(false);
+            await _running.ConfigureAwait(false);
         }
 
         private async Task RunAsync()
@@ -131,7 +137,7 @@ public sealed class WebSocketAgentFabric : IAgentFabric
                     retry = RetryFirst;
                     await ServeAsync(socket).ConfigureAwait(false);
                 }
-                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException)
+                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException)
                 {
                     // Nobody there, or gone: try again below.
                 }
@@ -159,19 +165,21 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             Task receiving = ReceiveOffersAsync(socket, ending.Token);
             try
             {
-                ValueTask<bool> more = _reports.Reader.WaitToReadAsync(ending.Token);
-                Task<bool> waiting = more.AsTask();
-                while (await Task.WhenAny(waiting, receiving).ConfigureAwait(false) == waiting && await waiting.ConfigureAwait(false))
+                Task<bool> waiting;
+                do
                 {
-                    while (_reports.Reader.TryRead(out NodeReport? report))
+                    // What a broken connection didn't take goes first over the next.
+                    while (!receiving.IsCompleted && (_unsent is not null || _reports.Reader.TryRead(out _unsent)))
                     {
-                        await socket.SendAsync(WireFormat.Encode(report), WebSocketMessageType.Binary, true, ending.Token)
+                        await socket.SendAsync(WireFormat.Encode(_unsent), WebSocketMessageType.Binary, true, ending.Token)
                             .ConfigureAwait(false);
+                        _unsent = null;
                         Interlocked.Increment(ref _sent);
                     }
 
                     waiting = _reports.Reader.WaitToReadAsync(ending.Token).AsTask();
                 }
+                while (await Task.WhenAny(receiving, waiting).ConfigureAwait(false) == waiting && await waiting.ConfigureAwait(false));
             }
             finally
             {
@@ -185,7 +193,8 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             var buffer = new ArrayBufferWriter<byte>(4096);
             try
             {
-                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false) >= 0)
+                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false)
+                    == MessageReceipt.Whole)
                 {
                     if (WireFormat.TryDecodeOffer(buffer.WrittenSpan, out OfferedPlan? offer, out _))
                     {
