@@ -24,6 +24,12 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>A tick of the guardian's own that is later than this is a pause.</summary>
     private const double PauseSeconds = 1;
 
+    /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report again.</summary>
+    private const int JobsMax = 1_024;
+
+    /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>
+    private const int EndedJobsMax = 16;
+
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
     private readonly StragglerGuardOptions _options;
@@ -31,11 +37,15 @@ public sealed class GuardianService : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<JobId, GuardedJob> _jobs = [];
     private readonly Dictionary<JobId, ModeSchedule> _modes = [];
+    private readonly Dictionary<JobId, TaskCompletionSource> _awaited = [];
+    private readonly List<GuardedJob> _reported = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
     private long _reportsRefused;
+    private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
     private string? _complaint;
+    private volatile string? _lastFault;
 
     /// <summary>Begins to guard whatever jobs report.</summary>
     /// <param name="fabric">Where reports come from and plans go.</param>
@@ -55,13 +65,28 @@ public sealed class GuardianService : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick and not throw.</summary>
+    /// <summary>
+    /// Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick. What it throws goes to
+    /// <see cref="LastFault"/>.
+    /// </summary>
     public event Action<LedgerEntry>? Decided;
 
-    /// <summary>Reports that could not be used: another world size or batch than the job's first report named.</summary>
+    /// <summary>
+    /// Reports of ranks that could not be used: of an older generation, of another world size or batch than the job's first report named,
+    /// or of a job that is judged no longer (<see cref="LastFault"/>).
+    /// </summary>
     public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
 
-    /// <summary>Changes what the guardian may do for a job, from a step on; holds for its later generations, too.</summary>
+    /// <summary>
+    /// The last mistake of the guardian's own, in words; null while there was none. A job that ran into one is judged no longer, which its
+    /// <see cref="JobStatus.PolicyReason"/> says; the other jobs are.
+    /// </summary>
+    public string? LastFault => _lastFault;
+
+    /// <summary>
+    /// Changes what the guardian may do for a job, from a step on, whatever was said before about later steps; holds for its later
+    /// generations, too. A plan that is on its way already is not called back.
+    /// </summary>
     /// <param name="job">The job; it need not have reported yet.</param>
     /// <param name="mode">Observe, advise or act.</param>
     /// <param name="fromStep">The first step whose frame is judged under the mode.</param>
@@ -73,28 +98,41 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
-    /// <summary>What is known of a job now; null where nothing was heard of it.</summary>
+    /// <summary>
+    /// What is known of a job now; null where nothing was heard of it, or so many jobs have ended since it did that it is forgotten.
+    /// </summary>
     public JobStatus? Status(JobId job)
     {
         lock (_gate)
         {
-            return _jobs.TryGetValue(job, out GuardedJob? guarded) ? guarded.Judge.Status() : null;
+            return _jobs.TryGetValue(job, out GuardedJob? guarded) ? StatusOf(guarded) : null;
         }
     }
 
-    /// <summary>Waits until every rank of the job has said that it left, and all of its steps are judged.</summary>
+    /// <summary>
+    /// Waits until every rank of the job has said that it left, and all of its steps are judged. The job need not have reported yet; where
+    /// it begins a new generation meanwhile, that one is waited for.
+    /// </summary>
     /// <returns>Whether that came within the time.</returns>
     public async Task<bool> JobEndedAsync(JobId job, TimeSpan within)
     {
         Task ended;
         lock (_gate)
         {
-            if (!_jobs.TryGetValue(job, out GuardedJob? guarded))
+            if (_jobs.TryGetValue(job, out GuardedJob? guarded))
             {
-                return false;
+                ended = guarded.Ended.Task;
             }
+            else
+            {
+                if (!_awaited.TryGetValue(job, out TaskCompletionSource? awaited))
+                {
+                    awaited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    _awaited[job] = awaited;
+                }
 
-            ended = guarded.Ended.Task;
+                ended = awaited.Task;
+            }
         }
 
         try
@@ -111,6 +149,11 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>Judges what has arrived, and stops. Jobs go on with their last plan.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _closing.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _port.Dispose();
@@ -131,9 +174,7 @@ public sealed class GuardianService : IAsyncDisposable
                 if (first == tick)
                 {
                     await tick.ConfigureAwait(false);
-                    ExamineSelf();
-                    OfferPendingAgain();
-                    PublishMetrics();
+                    Tick();
                     tick = again.WaitForNextTickAsync(_closing.Token).AsTask();
                     continue;
                 }
@@ -143,7 +184,8 @@ public sealed class GuardianService : IAsyncDisposable
                     return;
                 }
 
-                while (reports.TryRead(out NodeReport? report))
+                // However many there are, the tick comes in between.
+                while (!tick.IsCompleted && reports.TryRead(out NodeReport? report))
                 {
                     Take(report);
                 }
@@ -166,26 +208,70 @@ public sealed class GuardianService : IAsyncDisposable
         List<LedgerEntry> decided = [];
         lock (_gate)
         {
+            _reported.Clear();
             foreach (RankReport rank in report.Ranks)
             {
-                if (JobOf(rank.Enrollment) is not { } job)
+                if (JobOf(rank.Enrollment) is not { } job || !TryJudge(job, () => job.Judge.Add(rank)))
                 {
                     Interlocked.Increment(ref _reportsRefused);
-                    continue;
                 }
-
-                job.Judge.Observe(rank, _complaint, decide => Commit(job, decide, decided));
-                if (job.Judge.HasEnded)
+                else if (!_reported.Contains(job))
                 {
-                    job.Ended.TrySetResult();
+                    _reported.Add(job);
                 }
             }
 
+            string? complaint = ExamineSelf();
+            foreach (GuardedJob job in _reported)
+            {
+                job.HeardNs = MonotonicClock.NowNs();
+                TryJudge(job, () => job.Judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
+                if (job.Judge.HasEnded && job.Ended.TrySetResult())
+                {
+                    job.Pending = null;
+                    Forget(_jobs.Values.Where(known => known.Judge.HasEnded), EndedJobsMax);
+                }
+            }
         }
 
         foreach (LedgerEntry entry in decided)
         {
+            Tell(entry);
+        }
+    }
+
+    private void Tell(LedgerEntry entry)
+    {
+        try
+        {
             Decided?.Invoke(entry);
+        }
+        catch (Exception mistake)
+        {
+            _lastFault = $"a listener to decisions failed: {mistake.Message}";
+        }
+    }
+
+    /// <summary>A mistake in judging one job must not end the guard of the others: that job is left alone from then on, and says why.</summary>
+    /// <returns>False where the job is judged no longer.</returns>
+    private bool TryJudge(GuardedJob job, Action judge)
+    {
+        if (job.Fault is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            judge();
+            return true;
+        }
+        catch (Exception mistake)
+        {
+            job.Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
+            job.Pending = null;
+            _lastFault = $"{job.Judge.Job} is {job.Fault}";
+            return false;
         }
     }
 
@@ -230,16 +316,26 @@ public sealed class GuardianService : IAsyncDisposable
     }
 
     /// <summary>
-    /// A guardian that was paused reads old reports as if they were new: until it has kept its own time again it decides nothing.
+    /// A guardian that was paused comes back to reports that piled up, some of which gave way to others: until it has kept its own time
+    /// again it makes no plan of them.
     /// </summary>
-    private void ExamineSelf()
+    /// <returns>What speaks against its own view; null where nothing does.</returns>
+    private string? ExamineSelf()
     {
-        long nowNs = MonotonicClock.NowNs();
-        double lateSeconds = ((nowNs - _lastTickNs) * 1e-9) - OfferAgain.TotalSeconds;
-        _lastTickNs = nowNs;
-        _complaint = lateSeconds > PauseSeconds
+        // The tick that would notice may come after the reports: so they look at the clock, too.
+        double lateSeconds = ((MonotonicClock.NowNs() - _lastTickNs) * 1e-9) - OfferAgain.TotalSeconds;
+        return lateSeconds > PauseSeconds
             ? string.Create(CultureInfo.InvariantCulture, $"the guardian itself was paused for {lateSeconds:0.0} s")
-            : null;
+            : _complaint;
+    }
+
+    private void Tick()
+    {
+        _complaint = null;
+        _complaint = ExamineSelf();
+        _lastTickNs = MonotonicClock.NowNs();
+        OfferPendingAgain();
+        PublishMetrics();
     }
 
     private void OfferPendingAgain()
@@ -269,7 +365,7 @@ public sealed class GuardianService : IAsyncDisposable
         {
             foreach (GuardedJob job in _jobs.Values)
             {
-                job.Metrics.Publish(job.Judge.Status(), job.Judge.WorldSize);
+                TryJudge(job, () => job.Metrics.Publish(job.Judge.Status(), job.Judge.WorldSize));
             }
         }
     }
@@ -279,23 +375,67 @@ public sealed class GuardianService : IAsyncDisposable
     {
         if (_jobs.TryGetValue(rank.Job, out GuardedJob? job))
         {
-            int newer = rank.Generation.Value - job.Judge.Generation.Value;
-            if (newer < 0)
+            int age = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
+            if (age < 0)
             {
                 return null;
             }
 
-            if (newer == 0)
+            if (age == 0)
             {
                 return job.Judge.Enroll(rank) ? job : null;
             }
-
-            job.Ended.TrySetResult();
         }
 
-        job = new GuardedJob(new JobJudge(rank, ModesOf(rank.Job), _options), new JobMetrics(_instruments));
-        _jobs[rank.Job] = job;
+        return Begin(rank, before: job);
+    }
+
+    private GuardedJob? Begin(RankEnrollment first, GuardedJob? before)
+    {
+        JobJudge judge;
+        try
+        {
+            judge = new JobJudge(first, ModesOf(first.Job), _options);
+        }
+        catch (Exception impossible)
+        {
+            _lastFault = $"{first.Job} can't be judged: {impossible.Message}";
+            return null;
+        }
+
+        // Who waits for the end of the job waits on through its generations.
+        TaskCompletionSource? waited = before is { Ended.Task.IsCompleted: false } ? before.Ended : null;
+        if (before is null)
+        {
+            _awaited.Remove(first.Job, out waited);
+        }
+
+        var job = new GuardedJob(judge, new JobMetrics(_instruments), waited) { HeardNs = MonotonicClock.NowNs() };
+        _jobs[first.Job] = job;
+        Forget(_jobs.Values.Where(known => known != job), JobsMax - 1);
         return job;
+    }
+
+    /// <summary>Of some jobs keeps the most that is allowed: those that have ended go first, then those that were silent longest.</summary>
+    private void Forget(IEnumerable<GuardedJob> jobs, int most)
+    {
+        List<GuardedJob> kept = [.. jobs];
+        foreach (GuardedJob job in kept.OrderBy(known => !known.Judge.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
+        {
+            JobId name = job.Judge.Job;
+            _jobs.Remove(name);
+            _instruments.Untrack(name);
+            if (_modes.TryGetValue(name, out ModeSchedule? modes) && modes.IsInitial)
+            {
+                _modes.Remove(name);
+            }
+        }
+    }
+
+    private static JobStatus StatusOf(GuardedJob job)
+    {
+        JobStatus status = job.Judge.Status();
+        return job.Fault is null ? status : status with { PolicyReason = job.Fault };
     }
 
     private ModeSchedule ModesOf(JobId job)
@@ -309,7 +449,7 @@ public sealed class GuardianService : IAsyncDisposable
         return modes;
     }
 
-    private sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
+    private sealed class GuardedJob(JobJudge judge, JobMetrics metrics, TaskCompletionSource? ended)
     {
         public JobJudge Judge { get; } = judge;
 
@@ -317,6 +457,12 @@ public sealed class GuardianService : IAsyncDisposable
 
         public OfferedPlan? Pending { get; set; }
 
-        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>When it last reported, ns.</summary>
+        public long HeardNs { get; set; }
+
+        /// <summary>Why it is judged no longer; null while it is.</summary>
+        public string? Fault { get; set; }
+
+        public TaskCompletionSource Ended { get; } = ended ?? new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

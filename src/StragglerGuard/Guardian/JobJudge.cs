@@ -16,6 +16,12 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
+    /// <summary>
+    /// How far a ledger may lie behind the plan in force, as one that was begun anew does, and be brought level. Beyond it the epoch in
+    /// force is more likely nonsense than old.
+    /// </summary>
+    private const long NumbersSkippedMax = 4_096;
+
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
@@ -116,11 +122,9 @@ internal sealed class JobJudge
         return true;
     }
 
-    /// <summary>Takes what is new of one rank, and judges every frame that it completes.</summary>
+    /// <summary>Takes what is new of one rank. Nothing is judged before <see cref="JudgeFrames"/>.</summary>
     /// <param name="report">Of an enrolled rank.</param>
-    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
-    /// <param name="commit">Called before a decision has any effect.</param>
-    public void Observe(RankReport report, string? observerComplaint, Commitment commit)
+    public void Add(RankReport report)
     {
         foreach (ref readonly StepTiming timing in report.Timings.Span)
         {
@@ -143,14 +147,23 @@ internal sealed class JobJudge
             _assembler.Flush();
             HasEnded = true;
         }
+    }
 
-        while (_detector is not null && _assembler.TryTake(out StepFrame? frame))
+    /// <summary>
+    /// Judges every frame that has closed. Called once a node's whole report is in: records of one rank alone, if there are more of them
+    /// than the horizon is long, would close frames over the heads of its neighbours in the same report.
+    /// </summary>
+    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
+    /// <param name="commit">Called before a decision has any effect.</param>
+    public void JudgeFrames(string? observerComplaint, Commitment commit)
+    {
+        while (_assembler.TryTake(out StepFrame? frame))
         {
-            Judge(frame, _detector, observerComplaint, commit);
+            Judge(frame, observerComplaint, commit);
         }
     }
 
-    private void Judge(StepFrame frame, SlownessDetector detector, string? observerComplaint, Commitment commit)
+    private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
     {
         _clock.Add(frame, _plans);
         _plans.Observe(frame);
@@ -162,6 +175,13 @@ internal sealed class JobJudge
         }
 
         _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
+        if (_detector is not { } detector)
+        {
+            // Whom the missing ranks are comparable with, and how much they may be dealt, is not known yet.
+            _policyReason = $"{_enrolled} of {WorldSize} ranks have reported";
+            return;
+        }
+
         _events.Clear();
         detector.Update(frame, _events);
         foreach (DetectionEvent found in _events)
@@ -255,7 +275,7 @@ internal sealed class JobJudge
                 return new RebalanceDecided(Job, Generation, step, decided, proposal.PredictedStepSeconds, proposal.Reason);
             }
 
-            return _plans.Offers.Pending is null && epoch > _plans.Offers.InForce
+            return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
                 ? new NumberSkipped(Job, Generation, step, refusal)
                 : null;
         });
