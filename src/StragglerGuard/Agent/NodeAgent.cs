@@ -1,6 +1,7 @@
 using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
@@ -63,7 +64,7 @@ public sealed class NodeAgent : IDisposable
                 nameof(communicator));
         }
 
-        var ring = StepRing.Allocate(_options.RingSlots);
+        var ring = StepRing.Allocate(_options.RingSlots, ControlPage.BytesFor(MicroBatchDeal.EncodedLengthOf(enrollment.WorldSize)));
         var guard = new RankGuard(this, enrollment, communicator, ring);
         lock (_gate)
         {
