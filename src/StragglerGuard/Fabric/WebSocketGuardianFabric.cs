@@ -24,6 +24,9 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     /// <summary>Agents that may be connected at once; guardians serve thousands.</summary>
     private const int ConnectionsMax = 32_768;
 
+    /// <summary>An agent that answers no ping for so long is gone, or will come back by itself.</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
+
     private readonly byte[] _tokenHash;
     private readonly ReportQueue _reports = new(capacity: 4096);
     private readonly ConcurrentDictionary<long, Channel<byte[]>> _agents = [];
@@ -61,7 +64,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         var fabric = new WebSocketGuardianFabric(token);
         fabric._server = await EmbeddedServer.StartAsync(new IPEndPoint(address, port), ConnectionsMax, application =>
         {
-            application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5) });
+            application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = SilenceLimit / 3, KeepAliveTimeout = SilenceLimit });
             application.Run(fabric.ServeAsync);
         }).ConfigureAwait(false);
         return fabric;
