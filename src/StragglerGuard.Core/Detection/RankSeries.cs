@@ -6,8 +6,14 @@ namespace StragglerGuard.Core.Detection;
 /// <remarks>A level is log(compute time per unit of work); a residual is a level's distance from what it is compared with.</remarks>
 internal sealed class RankSeries
 {
-    /// <summary>Steps for which a former level is remembered after the rank left it for a faster one.</summary>
+    /// <summary>The most steps for which a former level is remembered after the rank left it for a faster one.</summary>
     public const int FormerLevelSteps = 512;
+
+    /// <summary>
+    /// And so many times the steps that the rank was seen at it: a level of a few steps, such as those of a program that still warms up,
+    /// excuses no slowness hundreds of steps later.
+    /// </summary>
+    public const int FormerLevelShare = 4;
 
     /// <summary>Steps whose values a baseline may be begun anew from.</summary>
     public const int RecentSteps = 32;
@@ -194,9 +200,10 @@ internal sealed class RankSeries
     public void FollowFaster(int steps, double shift)
     {
         double former = OwnReference;
+        long seenAtIt = Math.Max(0, _recentStep[_newest] - steps + 1 - LearnedFromStep);
         Follow(steps, shift);
         _formerLevel = former;
-        _formerLevelLeft = FormerLevelSteps;
+        _formerLevelLeft = (int)Math.Max(_formerLevelLeft, Math.Min(FormerLevelSteps, FormerLevelShare * seenAtIt));
     }
 
     /// <summary>Moves a flagged rank's frozen history along with a change that is common to all.</summary>
