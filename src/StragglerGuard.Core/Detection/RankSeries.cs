@@ -96,6 +96,33 @@ internal sealed class RankSeries
 
     public double RecentResidual() => RecentMedian(_recentResidual);
 
+    /// <summary>
+    /// The likeliest first step of the change that the CUSUM found: the one from which on the values lie farthest, in sum, beyond the
+    /// middle of the levels before and after. The CUSUM's own estimate is as early as the last bit of noise that it had not shaken off.
+    /// </summary>
+    /// <remarks>Maximum likelihood for normal noise (Hinkley, Biometrika 1970). Reaches as far back as steps are remembered.</remarks>
+    public long FindOnset()
+    {
+        double[] recent = AgainstPeers is null ? _recentLevel : _recentResidual;
+        double middle = 0.5 * (Judged.Center + RecentMedian(recent));
+        double sum = 0;
+        double largest = double.NegativeInfinity;
+        int backAtLargest = 0;
+        for (int back = 0; back < _recentCount; back++)
+        {
+            sum += recent[(_newest - back + RecentSteps) % RecentSteps] - middle;
+            if (sum > largest)
+            {
+                largest = sum;
+                backAtLargest = back;
+            }
+        }
+
+        return backAtLargest == RecentSteps - 1
+            ? Cusum.UpOnsetStep
+            : _recentStep[(_newest - backAtLargest + RecentSteps) % RecentSteps];
+    }
+
     /// <summary>Takes the newest step into the baselines while they are learned for the first time or anew.</summary>
     public void Learn(double level, double residual, long step)
     {
