@@ -39,6 +39,7 @@ internal sealed class JobJudge
     private readonly double[] _secondsPerUnit;
     private readonly double[] _recentSecondsPerUnit;
     private readonly double[] _waitCausedSeconds;
+    private readonly long[] _newestStartNs;
     private readonly int[] _lowest;
     private readonly int[] _highest;
     private SlownessDetector? _detector;
@@ -73,6 +74,7 @@ internal sealed class JobJudge
         _secondsPerUnit = new double[WorldSize];
         _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
         _waitCausedSeconds = new double[WorldSize];
+        _newestStartNs = new long[WorldSize];
         _lowest = new int[WorldSize];
         _highest = new int[WorldSize];
         Enroll(first);
@@ -132,9 +134,10 @@ internal sealed class JobJudge
             {
                 _skew.Add(in timing);
             }
-            else
+            else if (_assembler.Add(in timing) == FrameAdmission.Accepted)
             {
-                _assembler.Add(in timing);
+                ref long newestNs = ref _newestStartNs[timing.Rank.Value];
+                newestNs = Math.Max(newestNs, timing.StartNs);
             }
         }
 
@@ -302,6 +305,7 @@ internal sealed class JobJudge
         RecordsLost = _counts.Sum(counts => counts.Lost),
         RecordsTorn = _counts.Sum(counts => counts.Torn),
         SplitVotes = _counts.Max(counts => counts.SplitVotes),
+        LatenessSeconds = _clock.SecondsBehind(_newestStartNs),
         TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
         Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)],
         Verdicts = _verdicts.Raised,
