@@ -25,16 +25,19 @@ public sealed class GuardianService : IAsyncDisposable
 
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
+    private readonly LedgerPlace _place;
     private readonly StragglerGuardOptions _options;
     private readonly GuardInstruments _instruments;
     private readonly Lock _gate = new();
     private readonly Dictionary<JobId, GuardedJob> _jobs = [];
     private readonly Dictionary<JobId, ModeSchedule> _modes = [];
+    private readonly Dictionary<JobId, TaskCompletionSource> _ends = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
     private long _reportsRefused;
     private long _lastTickNs = MonotonicClock.NowNs();
     private string? _complaint;
+    private int _disposed;
 
     /// <summary>Begins to guard whatever jobs report.</summary>
     /// <param name="fabric">Where reports come from and plans go.</param>
@@ -49,6 +52,7 @@ public sealed class GuardianService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(instruments);
         _port = fabric.OpenGuardian();
         _ledger = ledger;
+        _place = new LedgerPlace(ledger, Learn);
         _options = options;
         _instruments = instruments;
         _running = Task.Run(RunAsync);
@@ -57,7 +61,10 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick and not throw.</summary>
     public event Action<LedgerEntry>? Decided;
 
-    /// <summary>Reports that could not be used: another world size or batch than the job's first report named.</summary>
+    /// <summary>
+    /// Reports of a rank that could not be used: of an older generation than the job's newest, of another world size or batch than the
+    /// generation's first report named, or impossible in themselves.
+    /// </summary>
     public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
 
     /// <summary>Changes what the guardian may do for a job, from a step on; holds for its later generations, too.</summary>
@@ -82,18 +89,15 @@ public sealed class GuardianService : IAsyncDisposable
     }
 
     /// <summary>Waits until every rank of the job has said that it left, and all of its steps are judged.</summary>
+    /// <param name="job">The job; it need not have reported yet. Where a new generation begins, its end is the job's.</param>
+    /// <param name="within">How long to wait.</param>
     /// <returns>Whether that came within the time.</returns>
     public async Task<bool> JobEndedAsync(JobId job, TimeSpan within)
     {
         Task ended;
         lock (_gate)
         {
-            if (!_jobs.TryGetValue(job, out GuardedJob? guarded))
-            {
-                return false;
-            }
-
-            ended = guarded.Ended.Task;
+            ended = EndOf(job).Task;
         }
 
         try
@@ -110,6 +114,11 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>Stops judging. Jobs go on with their last plan.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _closing.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _port.Dispose();
@@ -159,8 +168,10 @@ public sealed class GuardianService : IAsyncDisposable
     private void Take(NodeReport report)
     {
         List<LedgerEntry> decided = [];
+        List<GuardedJob> heard = [];
         lock (_gate)
         {
+            // All records first: a step is complete only with those of the last rank.
             foreach (RankReport rank in report.Ranks)
             {
                 if (JobOf(rank.Enrollment) is not { } job)
@@ -169,58 +180,60 @@ public sealed class GuardianService : IAsyncDisposable
                     continue;
                 }
 
-                job.Judge.Observe(rank, _complaint, decide => Commit(job, decide, decided));
-                if (job.Judge.HasEnded)
+                job.Judge.Add(rank);
+                if (!heard.Contains(job))
                 {
-                    job.Ended.TrySetResult();
+                    heard.Add(job);
                 }
             }
 
+            foreach (GuardedJob job in heard)
+            {
+                job.Judge.JudgeFrames(_complaint, decide => Commit(job, decide, decided));
+            }
         }
 
         foreach (LedgerEntry entry in decided)
         {
             Decided?.Invoke(entry);
         }
+
+        lock (_gate)
+        {
+            foreach (GuardedJob job in heard)
+            {
+                if (job.Judge.HasEnded && _jobs[job.Judge.Job] == job)
+                {
+                    EndOf(job.Judge.Job).TrySetResult();
+                }
+            }
+        }
     }
 
+    /// <summary>Into the ledger first, down to the agents after.</summary>
+    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
+        _port.IsLeader && _place.Commit(decide, entry =>
+        {
+            decided.Add(entry);
+            if (entry.Decision is RebalanceDecided plan)
+            {
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                _port.Offer(job.Pending);
+            }
+        });
+
     /// <summary>
-    /// Writes a decision under the next number. A plan takes that number as its epoch, so a number that no vote could tell from the
-    /// epoch in force is given up first. Refused where another guardian was faster: then that one decides.
+    /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
+    /// gone.
     /// </summary>
-    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided)
+    private void Learn(LedgerDecision decision)
     {
-        if (!_port.IsLeader)
+        if (decision is RebalanceDecided plan
+            && _jobs.TryGetValue(plan.Job, out GuardedJob? job)
+            && job.Judge.Generation == plan.Generation
+            && job.Judge.TakeOver(plan))
         {
-            return false;
-        }
-
-        while (true)
-        {
-            long sequence = _ledger.LastSequence + 1;
-            LedgerDecision? entry = decide(sequence);
-            if (entry is null)
-            {
-                return false;
-            }
-
-            if (!_ledger.Append(sequence, entry).Appended)
-            {
-                return false;
-            }
-
-            decided.Add(new LedgerEntry(sequence, entry));
-            switch (entry)
-            {
-                case NumberSkipped:
-                    continue;
-                case RebalanceDecided plan:
-                    job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
-                    _port.Offer(job.Pending);
-                    return true;
-                default:
-                    return true;
-            }
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
         }
     }
 
@@ -243,16 +256,18 @@ public sealed class GuardianService : IAsyncDisposable
         {
             foreach (GuardedJob job in _jobs.Values)
             {
-                if (job.Pending is { } pending)
+                if (job.Pending is not { } pending)
                 {
-                    if (job.Judge.EpochInForce < pending.Deal.Epoch)
-                    {
-                        _port.Offer(pending);
-                    }
-                    else
-                    {
-                        job.Pending = null;
-                    }
+                    continue;
+                }
+
+                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                {
+                    job.Pending = null;
+                }
+                else if (_port.IsLeader)
+                {
+                    _port.Offer(pending);
                 }
             }
         }
@@ -272,9 +287,14 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     private GuardedJob? JobOf(RankEnrollment rank)
     {
+        if (rank.FindFault() is not null)
+        {
+            return null;
+        }
+
         if (_jobs.TryGetValue(rank.Job, out GuardedJob? job))
         {
-            int newer = rank.Generation.Value - job.Judge.Generation.Value;
+            int newer = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
             if (newer < 0)
             {
                 return null;
@@ -284,13 +304,36 @@ public sealed class GuardianService : IAsyncDisposable
             {
                 return job.Judge.Enroll(rank) ? job : null;
             }
-
-            job.Ended.TrySetResult();
         }
 
+        if (EndOf(rank.Job).Task.IsCompleted)
+        {
+            _ends.Remove(rank.Job);
+        }
+
+        _place.CatchUp();
         job = new GuardedJob(new JobJudge(rank, ModesOf(rank.Job), _options), new JobMetrics(_instruments));
         _jobs[rank.Job] = job;
+        foreach (LedgerEntry entry in _ledger.Read())
+        {
+            if (entry.Decision.Job == rank.Job)
+            {
+                Learn(entry.Decision);
+            }
+        }
+
         return job;
+    }
+
+    private TaskCompletionSource EndOf(JobId job)
+    {
+        if (!_ends.TryGetValue(job, out TaskCompletionSource? end))
+        {
+            end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _ends[job] = end;
+        }
+
+        return end;
     }
 
     private ModeSchedule ModesOf(JobId job)
@@ -311,7 +354,5 @@ public sealed class GuardianService : IAsyncDisposable
         public JobMetrics Metrics { get; } = metrics;
 
         public OfferedPlan? Pending { get; set; }
-
-        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -88,7 +88,7 @@ internal sealed class JobJudge
     /// <summary>The newest plan seen in force.</summary>
     public PlanEpoch EpochInForce => _plans.Offers.InForce;
 
-    /// <summary>Whether every rank has left and every step is judged.</summary>
+    /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 
     /// <summary>Takes a rank's place in the job.</summary>
@@ -116,11 +116,9 @@ internal sealed class JobJudge
         return true;
     }
 
-    /// <summary>Takes what is new of one rank, and judges every frame that it completes.</summary>
+    /// <summary>Takes what is new of one rank.</summary>
     /// <param name="report">Of an enrolled rank.</param>
-    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
-    /// <param name="commit">Called before a decision has any effect.</param>
-    public void Observe(RankReport report, string? observerComplaint, Commitment commit)
+    public void Add(RankReport report)
     {
         foreach (ref readonly StepTiming timing in report.Timings.Span)
         {
@@ -143,7 +141,13 @@ internal sealed class JobJudge
             _assembler.Flush();
             HasEnded = true;
         }
+    }
 
+    /// <summary>Judges every frame that is closed by what was added.</summary>
+    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
+    /// <param name="commit">Called before a decision has any effect.</param>
+    public void JudgeFrames(string? observerComplaint, Commitment commit)
+    {
         while (_detector is not null && _assembler.TryTake(out StepFrame? frame))
         {
             Judge(frame, _detector, observerComplaint, commit);
@@ -264,6 +268,17 @@ internal sealed class JobJudge
             _plansDecided++;
             _predictedGain = proposal.PredictedGain;
         }
+    }
+
+    /// <summary>Takes over a plan that another guardian decided for this generation.</summary>
+    /// <returns>Whether it is one to wait for: of this job's shape, and newer than what is in force.</returns>
+    public bool TakeOver(RebalanceDecided plan)
+    {
+        bool taken = plan.Deal.Ranks == WorldSize
+            && plan.Deal.Total == TotalMicroBatches
+            && _plans.TakeOver(plan.Deal, plan.Step, plan.PredictedStepSeconds, plan.Reason);
+        _plansDecided += taken ? 1 : 0;
+        return taken;
     }
 
     /// <summary>What is known now.</summary>
