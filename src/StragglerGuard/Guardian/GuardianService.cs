@@ -24,21 +24,11 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>A tick of the guardian's own that is later than this is a pause.</summary>
     private const double PauseSeconds = 1;
 
-    /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report again.</summary>
-    private const int JobsMax = 1_024;
-
-    /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>
-    private const int EndedJobsMax = 16;
-
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
-    private readonly StragglerGuardOptions _options;
-    private readonly GuardInstruments _instruments;
+    private readonly LedgerPlace _place;
     private readonly Lock _gate = new();
-    private readonly Dictionary<JobId, GuardedJob> _jobs = [];
-    private readonly Dictionary<JobId, ModeSchedule> _modes = [];
-    private readonly Dictionary<JobId, TaskCompletionSource> _awaited = [];
-    private readonly List<GuardedJob> _reported = [];
+    private readonly JobRoster _roster;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
     private long _reportsRefused;
@@ -60,8 +50,8 @@ public sealed class GuardianService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(instruments);
         _port = fabric.OpenGuardian();
         _ledger = ledger;
-        _options = options;
-        _instruments = instruments;
+        _place = new LedgerPlace(ledger, Learn);
+        _roster = new JobRoster(options, instruments);
         _running = Task.Run(RunAsync);
     }
 
@@ -72,8 +62,8 @@ public sealed class GuardianService : IAsyncDisposable
     public event Action<LedgerEntry>? Decided;
 
     /// <summary>
-    /// Reports of ranks that could not be used: of an older generation, of another world size or batch than the job's first report named,
-    /// or of a job that is judged no longer (<see cref="LastFault"/>).
+    /// Reports of a rank that could not be used: of an older generation than the job's newest, of another world size or batch than the
+    /// generation's first report named, impossible in themselves, or of a job that is judged no longer (<see cref="LastFault"/>).
     /// </summary>
     public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
 
@@ -94,7 +84,7 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            ModesOf(job).Set(mode, fromStep);
+            _roster.ModesOf(job).Set(mode, fromStep);
         }
     }
 
@@ -105,34 +95,20 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            return _jobs.TryGetValue(job, out GuardedJob? guarded) ? StatusOf(guarded) : null;
+            return _roster.Find(job)?.Status();
         }
     }
 
-    /// <summary>
-    /// Waits until every rank of the job has said that it left, and all of its steps are judged. The job need not have reported yet; where
-    /// it begins a new generation meanwhile, that one is waited for.
-    /// </summary>
+    /// <summary>Waits until every rank of the job has said that it left, and all of its steps are judged.</summary>
+    /// <param name="job">The job; it need not have reported yet. Where a new generation begins, its end is the job's.</param>
+    /// <param name="within">How long to wait.</param>
     /// <returns>Whether that came within the time.</returns>
     public async Task<bool> JobEndedAsync(JobId job, TimeSpan within)
     {
         Task ended;
         lock (_gate)
         {
-            if (_jobs.TryGetValue(job, out GuardedJob? guarded))
-            {
-                ended = guarded.Ended.Task;
-            }
-            else
-            {
-                if (!_awaited.TryGetValue(job, out TaskCompletionSource? awaited))
-                {
-                    awaited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                    _awaited[job] = awaited;
-                }
-
-                ended = awaited.Task;
-            }
+            ended = _roster.EndOf(job).Task;
         }
 
         try
@@ -206,37 +182,44 @@ public sealed class GuardianService : IAsyncDisposable
     private void Take(NodeReport report)
     {
         List<LedgerEntry> decided = [];
+        List<GuardedJob> heard = [];
         lock (_gate)
         {
-            _reported.Clear();
+            // All records first: a step is complete only with those of the last rank.
             foreach (RankReport rank in report.Ranks)
             {
-                if (JobOf(rank.Enrollment) is not { } job || !TryJudge(job, () => job.Judge.Add(rank)))
+                if (JobOf(rank.Enrollment) is not { } job || !TryJudge(job, judge => judge.Add(rank)))
                 {
                     Interlocked.Increment(ref _reportsRefused);
                 }
-                else if (!_reported.Contains(job))
+                else if (!heard.Contains(job))
                 {
-                    _reported.Add(job);
+                    heard.Add(job);
                 }
             }
 
             string? complaint = ExamineSelf();
-            foreach (GuardedJob job in _reported)
+            foreach (GuardedJob job in heard)
             {
                 job.HeardNs = MonotonicClock.NowNs();
-                TryJudge(job, () => job.Judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
-                if (job.Judge.HasEnded && job.Ended.TrySetResult())
-                {
-                    job.Pending = null;
-                    Forget(_jobs.Values.Where(known => known.Judge.HasEnded), EndedJobsMax);
-                }
+                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
             }
         }
 
         foreach (LedgerEntry entry in decided)
         {
             Tell(entry);
+        }
+
+        lock (_gate)
+        {
+            foreach (GuardedJob job in heard)
+            {
+                if (job.Judge.HasEnded)
+                {
+                    _roster.End(job);
+                }
+            }
         }
     }
 
@@ -252,66 +235,42 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
-    /// <summary>A mistake in judging one job must not end the guard of the others: that job is left alone from then on, and says why.</summary>
-    /// <returns>False where the job is judged no longer.</returns>
-    private bool TryJudge(GuardedJob job, Action judge)
+    private bool TryJudge(GuardedJob job, Action<JobJudge> part)
     {
-        if (job.Fault is not null)
+        bool wasJudged = job.Fault is null;
+        bool isJudged = job.TryJudge(part);
+        if (wasJudged && !isJudged)
         {
-            return false;
+            _lastFault = $"{job.Judge.Job} is {job.Fault}";
         }
 
-        try
-        {
-            judge();
-            return true;
-        }
-        catch (Exception mistake)
-        {
-            job.Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
-            job.Pending = null;
-            _lastFault = $"{job.Judge.Job} is {job.Fault}";
-            return false;
-        }
+        return isJudged;
     }
 
+    /// <summary>Into the ledger first, down to the agents after.</summary>
+    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
+        _port.IsLeader && _place.Commit(decide, entry =>
+        {
+            decided.Add(entry);
+            if (entry.Decision is RebalanceDecided plan)
+            {
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                _port.Offer(job.Pending);
+            }
+        });
+
     /// <summary>
-    /// Writes a decision under the next number. A plan takes that number as its epoch, so a number that no vote could tell from the
-    /// epoch in force is given up first. Refused where another guardian was faster: then that one decides.
+    /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
+    /// gone.
     /// </summary>
-    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided)
+    private void Learn(LedgerDecision decision)
     {
-        if (!_port.IsLeader)
+        if (decision is RebalanceDecided plan
+            && _roster.Find(plan.Job) is { } job
+            && job.Judge.Generation == plan.Generation
+            && job.Judge.TakeOver(plan))
         {
-            return false;
-        }
-
-        while (true)
-        {
-            long sequence = _ledger.LastSequence + 1;
-            LedgerDecision? entry = decide(sequence);
-            if (entry is null)
-            {
-                return false;
-            }
-
-            if (!_ledger.Append(sequence, entry).Appended)
-            {
-                return false;
-            }
-
-            decided.Add(new LedgerEntry(sequence, entry));
-            switch (entry)
-            {
-                case NumberSkipped:
-                    continue;
-                case RebalanceDecided plan:
-                    job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
-                    _port.Offer(job.Pending);
-                    return true;
-                default:
-                    return true;
-            }
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
         }
     }
 
@@ -342,18 +301,20 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            foreach (GuardedJob job in _jobs.Values)
+            foreach (GuardedJob job in _roster.Jobs)
             {
-                if (job.Pending is { } pending)
+                if (job.Pending is not { } pending)
                 {
-                    if (job.Judge.EpochInForce < pending.Deal.Epoch)
-                    {
-                        _port.Offer(pending);
-                    }
-                    else
-                    {
-                        job.Pending = null;
-                    }
+                    continue;
+                }
+
+                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                {
+                    job.Pending = null;
+                }
+                else if (_port.IsLeader)
+                {
+                    _port.Offer(pending);
                 }
             }
         }
@@ -363,9 +324,9 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            foreach (GuardedJob job in _jobs.Values)
+            foreach (GuardedJob job in _roster.Jobs)
             {
-                TryJudge(job, () => job.Metrics.Publish(job.Judge.Status(), job.Judge.WorldSize));
+                TryJudge(job, _ => job.PublishMetrics());
             }
         }
     }
@@ -373,96 +334,49 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     private GuardedJob? JobOf(RankEnrollment rank)
     {
-        if (_jobs.TryGetValue(rank.Job, out GuardedJob? job))
+        if (rank.FindFault() is not null)
         {
-            int age = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
-            if (age < 0)
+            return null;
+        }
+
+        if (_roster.Find(rank.Job) is { } job)
+        {
+            int newer = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
+            if (newer < 0)
             {
                 return null;
             }
 
-            if (age == 0)
+            if (newer == 0)
             {
                 return job.Judge.Enroll(rank) ? job : null;
             }
         }
 
-        return Begin(rank, before: job);
+        return Begin(rank);
     }
 
-    private GuardedJob? Begin(RankEnrollment first, GuardedJob? before)
+    /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
+    private GuardedJob? Begin(RankEnrollment first)
     {
-        JobJudge judge;
         try
         {
-            judge = new JobJudge(first, ModesOf(first.Job), _options);
+            _place.CatchUp();
+            GuardedJob job = _roster.Begin(first);
+            foreach (LedgerEntry entry in _ledger.Read())
+            {
+                if (entry.Decision.Job == first.Job)
+                {
+                    Learn(entry.Decision);
+                }
+            }
+
+            return job;
         }
         catch (Exception impossible)
         {
             _lastFault = $"{first.Job} can't be judged: {impossible.Message}";
             return null;
         }
-
-        // Who waits for the end of the job waits on through its generations.
-        TaskCompletionSource? waited = before is { Ended.Task.IsCompleted: false } ? before.Ended : null;
-        if (before is null)
-        {
-            _awaited.Remove(first.Job, out waited);
-        }
-
-        var job = new GuardedJob(judge, new JobMetrics(_instruments), waited) { HeardNs = MonotonicClock.NowNs() };
-        _jobs[first.Job] = job;
-        Forget(_jobs.Values.Where(known => known != job), JobsMax - 1);
-        return job;
-    }
-
-    /// <summary>Of some jobs keeps the most that is allowed: those that have ended go first, then those that were silent longest.</summary>
-    private void Forget(IEnumerable<GuardedJob> jobs, int most)
-    {
-        List<GuardedJob> kept = [.. jobs];
-        foreach (GuardedJob job in kept.OrderBy(known => !known.Judge.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
-        {
-            JobId name = job.Judge.Job;
-            _jobs.Remove(name);
-            _instruments.Untrack(name);
-            if (_modes.TryGetValue(name, out ModeSchedule? modes) && modes.IsInitial)
-            {
-                _modes.Remove(name);
-            }
-        }
-    }
-
-    private static JobStatus StatusOf(GuardedJob job)
-    {
-        JobStatus status = job.Judge.Status();
-        return job.Fault is null ? status : status with { PolicyReason = job.Fault };
-    }
-
-    private ModeSchedule ModesOf(JobId job)
-    {
-        if (!_modes.TryGetValue(job, out ModeSchedule? modes))
-        {
-            modes = new ModeSchedule(_options.Mode);
-            _modes[job] = modes;
-        }
-
-        return modes;
-    }
-
-    private sealed class GuardedJob(JobJudge judge, JobMetrics metrics, TaskCompletionSource? ended)
-    {
-        public JobJudge Judge { get; } = judge;
-
-        public JobMetrics Metrics { get; } = metrics;
-
-        public OfferedPlan? Pending { get; set; }
-
-        /// <summary>When it last reported, ns.</summary>
-        public long HeardNs { get; set; }
-
-        /// <summary>Why it is judged no longer; null while it is.</summary>
-        public string? Fault { get; set; }
-
-        public TaskCompletionSource Ended { get; } = ended ?? new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -96,7 +96,7 @@ internal sealed class JobJudge
     /// <summary>The newest plan seen in force.</summary>
     public PlanEpoch EpochInForce => _plans.Offers.InForce;
 
-    /// <summary>Whether every rank has left and every step is judged.</summary>
+    /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 
     /// <summary>Takes a rank's place in the job.</summary>
@@ -288,6 +288,17 @@ internal sealed class JobJudge
             _plansDecided++;
             _predictedGain = proposal.PredictedGain;
         }
+    }
+
+    /// <summary>Takes over a plan that another guardian decided for this generation.</summary>
+    /// <returns>Whether it is one to wait for: of this job's shape, and newer than what is in force.</returns>
+    public bool TakeOver(RebalanceDecided plan)
+    {
+        bool taken = plan.Deal.Ranks == WorldSize
+            && plan.Deal.Total == TotalMicroBatches
+            && _plans.TakeOver(plan.Deal, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
+        _plansDecided += taken ? 1 : 0;
+        return taken;
     }
 
     /// <summary>What is known now.</summary>

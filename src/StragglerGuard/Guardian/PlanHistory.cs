@@ -46,6 +46,25 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
         _decided.Add(new Tracked(deal, step, predictedStepSeconds, reason));
     }
 
+    /// <summary>Records a plan that another guardian decided.</summary>
+    /// <returns>False where it is no newer than what is in force, or could not have been offered.</returns>
+    public bool TakeOver(MicroBatchDeal deal, long step, bool whileFlagged, double predictedStepSeconds, string reason)
+    {
+        if (Offers.Pending is { } earlier && earlier < deal.Epoch)
+        {
+            // A plan follows another only once that one was seen in force.
+            Offers.SeenInForce(earlier);
+        }
+
+        if (!Offers.MayOffer(deal.Epoch, out _))
+        {
+            return false;
+        }
+
+        Decide(deal, step, whileFlagged, predictedStepSeconds, reason);
+        return true;
+    }
+
     /// <summary>Sees in a frame which plan is in force. All ranks switch at one step, so any rank's record tells.</summary>
     public void Observe(StepFrame frame)
     {
