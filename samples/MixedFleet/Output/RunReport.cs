@@ -48,8 +48,8 @@ internal sealed record RunReport
                 settings.Fleet.Ranks[rank.Rank.Value].PaceSeconds is not null, rank.MicroBatches, rank.SecondsPerMicroBatch,
                 rank.LagP50Seconds, rank.LagP95Seconds, rank.LastShare, rank.WaitCausedSeconds))],
             Throughput = new ThroughputLine(unguarded, guarded, optimum, guarded / optimum),
-            Verdicts = [.. status.Verdicts.Select(verdict => new VerdictLine(
-                verdict.Rank.Value, verdict.OnsetStep, verdict.RaisedAtStep, Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause),
+            Verdicts = [.. status.Verdicts.Where(verdict => verdict.AccusesRank).Select(verdict => new VerdictLine(
+                verdict.Rank!.Value.Value, verdict.OnsetStep, verdict.RaisedAtStep, Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause),
                 verdict.Reason))],
             Plans = [.. status.Plans.Select(plan => new PlanLine(
                 plan.Deal.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep, plan.Deal.MicroBatches.ToArray(), plan.PredictedStepSeconds,

@@ -2,7 +2,7 @@ using System.Collections;
 
 namespace StragglerGuard.Core.Detection;
 
-/// <summary>What a <see cref="SlownessDetector"/> has to say.</summary>
+/// <summary>What a <see cref="JobDetector"/> or a <see cref="SlownessDetector"/> has to say.</summary>
 public enum DetectionEventKind
 {
     /// <summary>A rank is slow; <see cref="DetectionEvent.Verdict"/> says in which way.</summary>
@@ -13,6 +13,15 @@ public enum DetectionEventKind
 
     /// <summary>So many ranks changed alike that the cause is common: nobody is accused.</summary>
     CommonShiftDetected = 2,
+
+    /// <summary>The step time of a job of one series changed for good, up or down: a change, not an accusation.</summary>
+    JobLevelChanged = 3,
+
+    /// <summary>Something worth telling that accuses no rank of slowness: of the kind in <see cref="DetectionEvent.Verdict"/>.</summary>
+    FindingRaised = 4,
+
+    /// <summary>What was told by <see cref="FindingRaised"/> is over.</summary>
+    FindingCleared = 5,
 }
 
 /// <summary>One event with the numbers that it rests on. Logarithms are natural; shifts are of log(compute time per unit of work).</summary>
@@ -22,10 +31,10 @@ public readonly record struct DetectionEvent
     public DetectionEventKind Kind { get; init; }
 
     /// <summary>To whom.</summary>
-    /// <value>Null for a common shift.</value>
+    /// <value>Null where it concerns the whole job.</value>
     public Rank? Rank { get; init; }
 
-    /// <summary>In which way the rank is, or was, slow; meaningless for a common shift.</summary>
+    /// <summary>In which way the rank or the job is, or was, slow; meaningless for a common shift or a change of level.</summary>
     public VerdictKind Verdict { get; init; }
 
     /// <summary>What the rank was measured against.</summary>
@@ -59,6 +68,29 @@ public readonly record struct DetectionEvent
 
     /// <summary>Ranks that changed alike; 0 but for a common shift.</summary>
     public int RanksShifted { get; init; }
+
+    /// <summary>Of a recovery or of a finding's end: the first step at which it was over; otherwise <see cref="OnsetStep"/>.</summary>
+    public long ChangedAtStep { get; init; }
+
+    /// <summary>Why, as far as the evidence says.</summary>
+    public Cause Cause { get; init; }
+
+    /// <summary>How sure it is: see <see cref="Attribution.VerdictConfidence"/>.</summary>
+    /// <value>0 … 1; 0 where it is not judged (common shifts, endings).</value>
+    public double Confidence { get; init; }
+
+    /// <summary>Steps from one stall to the next, of a <see cref="VerdictKind.PeriodicStall"/>; otherwise 0.</summary>
+    public long PeriodSteps { get; init; }
+
+    /// <summary>Slow steps among the last 128, of jitter and of a periodic stall; otherwise 0.</summary>
+    public int Spikes { get; init; }
+
+    /// <summary>Of a hang: how long nothing was heard. Of an unwell observer: how long it was away.</summary>
+    /// <value>ns; otherwise 0.</value>
+    public long SilentNs { get; init; }
+
+    /// <summary>The stage that a <see cref="VerdictKind.StageImbalance"/> names; otherwise 0.</summary>
+    public int Stage { get; init; }
 }
 
 /// <summary>A reusable list that a <see cref="SlownessDetector"/> appends its events to. Clear it between frames; it grows only beyond its capacity.</summary>
@@ -88,4 +120,8 @@ public sealed class DetectionEvents : IReadOnlyList<DetectionEvent>
     IEnumerator IEnumerable.GetEnumerator() => _events.GetEnumerator();
 
     internal void Add(in DetectionEvent detectionEvent) => _events.Add(detectionEvent);
+
+    internal void Replace(int index, in DetectionEvent detectionEvent) => _events[index] = detectionEvent;
+
+    internal void RemoveAt(int index) => _events.RemoveAt(index);
 }

@@ -10,19 +10,26 @@ internal sealed class FrameComparison
     private const int PeersInFrameMin = 2;
 
     private readonly RankSeries[] _series;
+    private readonly bool _includesInput;
     private readonly bool[] _known;
     private readonly double[] _level;
     private readonly double[] _residual;
     private readonly int[] _compared;
+    private readonly bool[] _isBereft;
     private readonly double[] _scratch;
 
-    public FrameComparison(RankSeries[] series, double[] scratch)
+    /// <param name="series">What is remembered, by rank.</param>
+    /// <param name="includesInput">Whether the wait for input counts as own time.</param>
+    /// <param name="scratch">As long as there are ranks.</param>
+    public FrameComparison(RankSeries[] series, bool includesInput, double[] scratch)
     {
+        _includesInput = includesInput;
         _series = series;
         _known = new bool[series.Length];
         _level = new double[series.Length];
         _residual = new double[series.Length];
         _compared = new int[series.Length];
+        _isBereft = new bool[series.Length];
         _scratch = scratch;
     }
 
@@ -59,7 +66,7 @@ internal sealed class FrameComparison
         for (int rank = 0; rank < _series.Length; rank++)
         {
             RankSeries series = _series[rank];
-            if (_known[rank] && series.AgainstPeers is null)
+            if (_known[rank] && (series.AgainstPeers is null || _isBereft[rank]))
             {
                 _known[rank] = TryCompareWithHistory(rank, series);
             }
@@ -70,12 +77,14 @@ internal sealed class FrameComparison
     {
         ReadOnlySpan<bool> present = frame.Present;
         ReadOnlySpan<long> computeNs = frame.ComputeNs;
+        ReadOnlySpan<long> dataWaitNs = frame.DataWaitNs;
         ReadOnlySpan<int> workUnits = frame.WorkUnits;
         for (int rank = 0; rank < _level.Length; rank++)
         {
             bool known = present[rank] && computeNs[rank] > 0 && workUnits[rank] > 0;
             _known[rank] = known;
-            _level[rank] = known ? Math.Log((double)computeNs[rank] / workUnits[rank]) : double.NaN;
+            double ownNs = (double)computeNs[rank] + (_includesInput ? dataWaitNs[rank] : 0);
+            _level[rank] = known ? Math.Log(ownNs / workUnits[rank]) : double.NaN;
         }
     }
 
@@ -97,11 +106,17 @@ internal sealed class FrameComparison
             }
 
             bool isFlagged = _series[rank].IsFlagged;
+            _isBereft[rank] = false;
             int healthyPeers = healthy.Count - (isFlagged ? 0 : 1);
             if (healthyPeers >= PeersInFrameMin)
             {
                 _compared[rank] = healthyPeers;
                 _residual[rank] = _level[rank] - (isFlagged ? healthy.OfAll() : healthy.Without(_level[rank]));
+            }
+            else if (isFlagged && (_series[rank].Kind == VerdictKind.PersistentSlowness || !double.IsNaN(_series[rank].PriorLevel)))
+            {
+                // Most of its peers are slow too: its own history from before, or what its class is known for, is the better yardstick.
+                _isBereft[rank] = true;
             }
             else if (all.Count > PeersInFrameMin)
             {

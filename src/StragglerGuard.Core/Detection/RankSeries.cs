@@ -67,6 +67,12 @@ internal sealed class RankSeries
 
     public long RaisedAtStep { get; private set; }
 
+    /// <summary>What a flagged rank was accused of.</summary>
+    public double AccusedResidual { get; private set; }
+
+    /// <summary>The level that its class is known for; NaN where none is.</summary>
+    public double PriorLevel { get; init; } = double.NaN;
+
     /// <summary>Steps in a row that a flagged rank has been calm for.</summary>
     public int CalmSteps { get; set; }
 
@@ -74,7 +80,8 @@ internal sealed class RankSeries
     public int RefusedSteps { get; private set; }
 
     /// <summary>The level that the own shift is measured from: a return to a level once judged healthy is no slowness.</summary>
-    public double OwnReference => _formerLevelLeft > 0 ? Math.Max(Own.Center, _formerLevel) : Own.Center;
+    public double OwnReference => IsFlagged && Kind == VerdictKind.SlowFromStart && !double.IsNaN(PriorLevel) ? PriorLevel
+        : _formerLevelLeft > 0 ? Math.Max(Own.Center, _formerLevel) : Own.Center;
 
     public bool IsSuspect(out bool slower)
     {
@@ -91,6 +98,9 @@ internal sealed class RankSeries
         _recentCount = Math.Min(_recentCount + 1, RecentSteps);
         IsHistoryRefreshed = false;
     }
+
+    /// <summary>The step seen that many steps before the newest; the oldest remembered where that is longer ago.</summary>
+    public long StepBack(int steps) => _recentStep[(_newest - Math.Min(steps, _recentCount - 1) + RecentSteps) % RecentSteps];
 
     public double RecentLevel() => RecentMedian(_recentLevel);
 
@@ -162,8 +172,9 @@ internal sealed class RankSeries
         }
     }
 
-    public void Flag(VerdictKind kind, long onsetStep, long raisedAtStep)
+    public void Flag(VerdictKind kind, long onsetStep, long raisedAtStep, double residual)
     {
+        AccusedResidual = residual;
         IsFlagged = true;
         Kind = kind;
         OnsetStep = onsetStep;

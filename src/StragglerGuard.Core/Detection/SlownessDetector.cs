@@ -1,3 +1,4 @@
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Baselines;
 using StragglerGuard.Core.Timing;
 
@@ -11,15 +12,21 @@ namespace StragglerGuard.Core.Detection;
 /// the two changes, and the slow one shows in full; a job of one rank has its own history alone.</para>
 /// <para>A two-sided CUSUM raises the suspicion, a check over the last steps confirms it: the rank's own shift <em>and</em> its residual must both
 /// reach the minimum effect and stand out of the noise (<see cref="DetectionParameters"/>). Where half of the judged ranks or more, and two at least, changed
-/// alike, the cause is common: <see cref="DetectionEventKind.CommonShiftDetected"/>, nobody is accused, and all histories follow. A rank that became
+/// alike, and none stands clearly apart, the cause is common: <see cref="DetectionEventKind.CommonShiftDetected"/>, nobody is accused, and all histories follow.
+/// Where some clearly did not move, those that did are accused, be they the majority: their own histories tell them apart. A rank that became
 /// faster is never flagged; its former level is remembered for a while, so that returning to it is no slowness either.</para>
 /// <para>A rank that is missing from a frame, or did no work in it, is unknown in it: skipped, never counted as healthy. What is not judged healthy
 /// stays out of the baselines, and a flagged rank's are frozen. What lasts a whole warm-up without being worth a verdict becomes the new normal.</para>
 /// </remarks>
-public sealed class SlownessDetector
+public sealed partial class SlownessDetector : IRankScreen
 {
     // Standard error of a median of n normal values: √(π/2)·σ/√n.
     private const double MedianError = 1.2533;
+
+    private const double NoisyMarginMax = 5;
+
+    // The own shift explains the residual when it makes up this share of it: else the peers moved, and the rank did not.
+    private const double ExplainedShare = 0.5;
 
     private readonly RankCohort[] _cohorts;
     private readonly RankSeries[] _series;
@@ -30,6 +37,7 @@ public sealed class SlownessDetector
     private readonly FrameComparison _frame;
     private readonly double[] _shift;
     private readonly double[] _scratch;
+    private readonly bool _hasPriors;
     private bool _anySuspect;
 
     /// <summary>Begins with nothing learned.</summary>
@@ -38,6 +46,12 @@ public sealed class SlownessDetector
     /// <exception cref="ArgumentException">There is no rank.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The minimum effect is out of range.</exception>
     public SlownessDetector(IReadOnlyList<RankCohort> cohorts, double minimumEffect = DetectionParameters.DefaultMinimumEffect)
+        : this(cohorts, minimumEffect, priors: null, includesInput: false)
+    {
+    }
+
+    internal SlownessDetector(
+        IReadOnlyList<RankCohort> cohorts, double minimumEffect, IReadOnlyDictionary<RankCohort, double>? priors, bool includesInput)
     {
         ArgumentNullException.ThrowIfNull(cohorts);
         if (cohorts.Count == 0)
@@ -62,8 +76,12 @@ public sealed class SlownessDetector
             .Select(cohort => cohort.ToArray())];
         var withPeers = _peerCohorts.SelectMany(members => members).ToHashSet();
         _series = [.. Enumerable.Range(0, ranks).Select(rank => new RankSeries(
-            withPeers.Contains(rank) ? DetectionParameters.Peers : DetectionParameters.SingleSeries, _scratch))];
-        _frame = new FrameComparison(_series, _scratch);
+            withPeers.Contains(rank) ? DetectionParameters.Peers : DetectionParameters.SingleSeries, _scratch)
+        {
+            PriorLevel = priors is not null && priors.TryGetValue(_cohorts[rank], out double seconds) ? Math.Log(seconds * 1e9) : double.NaN,
+        })];
+        _hasPriors = priors is { Count: > 0 };
+        _frame = new FrameComparison(_series, includesInput, _scratch);
         _job = new JobShiftMonitor(DetectionParameters.SingleSeries, _scratch);
     }
 
@@ -134,6 +152,11 @@ public sealed class SlownessDetector
 
         AdmitHealthy();
         JudgeStandingSlowness(sink);
+        if (_hasPriors)
+        {
+            JudgeAgainstPriors(sink);
+        }
+
         JudgeRecoveries(sink);
     }
 
@@ -250,69 +273,6 @@ public sealed class SlownessDetector
         return own >= ownThreshold && residual >= threshold;
     }
 
-    // Half of the judged ranks or more, and two at least, that moved at least half as far in the same direction.
-    private bool TryFollowCommonShift(double shift, long onsetStep, double sigma, DetectionEvents sink)
-    {
-        if (Math.Abs(shift) < _effectMin)
-        {
-            return false;
-        }
-
-        int judged = 0;
-        int alike = 0;
-        for (int rank = 0; rank < _series.Length; rank++)
-        {
-            if (_frame.IsJudged(rank))
-            {
-                judged++;
-                alike += IsAlike(_shift[rank], shift) ? 1 : 0;
-            }
-        }
-
-        if (alike < 2 || 2 * alike < judged)
-        {
-            return false;
-        }
-
-        int steps = (int)Math.Min(RankSeries.RecentSteps, Step - onsetStep + 1);
-        for (int rank = 0; rank < _series.Length; rank++)
-        {
-            RankSeries series = _series[rank];
-            if (series.IsFlagged)
-            {
-                series.FollowCommon(shift);
-            }
-            else if (_frame.IsJudged(rank) && IsAlike(_shift[rank], shift))
-            {
-                series.Follow(steps, _shift[rank]);
-            }
-            else if (_frame.IsJudged(rank) && series.AgainstPeers is not null)
-            {
-                // It stayed where it was, but its peers moved.
-                series.Follow(steps, shift: 0);
-            }
-        }
-
-        _job.Settle();
-        sink.Add(new DetectionEvent
-        {
-            Kind = DetectionEventKind.CommonShiftDetected,
-            Mode = DetectionMode.OwnHistory,
-            OnsetStep = onsetStep,
-            RaisedAtStep = Step,
-            Slowdown = Math.Exp(shift),
-            Residual = 0,
-            OwnShift = shift,
-            Sigma = sigma,
-            Threshold = _effectMin,
-            RanksCompared = judged,
-            RanksShifted = alike,
-        });
-        return true;
-    }
-
-    private static bool IsAlike(double shift, double other) => shift * Math.Sign(other) >= 0.5 * Math.Abs(other);
-
     private void FollowIfFaster(int rank)
     {
         RankSeries series = _series[rank];
@@ -391,11 +351,11 @@ public sealed class SlownessDetector
     }
 
     private void Accuse(
-        int rank, VerdictKind kind, long onsetStep, double residual, double ownShift, double threshold, DetectionEvents sink)
+        int rank, VerdictKind kind, long onsetStep, double residual, double ownShift, double threshold, DetectionEvents sink, int? ranksCompared = null)
     {
         RankSeries series = _series[rank];
         double sigma = series.Judged.Sigma;
-        series.Flag(kind, onsetStep, Step);
+        series.Flag(kind, onsetStep, Step, residual);
         StragglingCount++;
         sink.Add(new DetectionEvent
         {
@@ -404,15 +364,29 @@ public sealed class SlownessDetector
             Verdict = kind,
             Mode = series.Parameters.Mode,
             OnsetStep = onsetStep,
+            ChangedAtStep = onsetStep,
             RaisedAtStep = Step,
             Slowdown = Math.Exp(residual),
             Residual = residual,
             OwnShift = ownShift,
             Sigma = sigma,
             Threshold = threshold,
-            RanksCompared = _frame.ComparedWith(rank),
+            RanksCompared = ranksCompared ?? _frame.ComparedWith(rank),
+            Cause = double.IsNaN(ownShift) || ownShift >= ExplainedShare * residual ? Cause.Compute : Cause.Unknown,
+            Confidence = VerdictConfidence.Of(residual, _effectMin, sigma, series.Parameters.CheckSteps),
         });
     }
+
+    // In noise larger than the effect a few calm steps are luck: the margin grows with it, fivefold at most.
+    private int CalmStepsNeeded(RankSeries series)
+    {
+        double noise = Math.Clamp(Math.Floor(series.Judged.Sigma / _effectMin), 1, NoisyMarginMax);
+        return series.Parameters.CheckSteps + (int)(series.Parameters.RecoveryMarginSteps * noise);
+    }
+
+    // Half of the least effect; in noise larger than that its σ, but never more than half of what the rank was accused of.
+    private double CalmLevel(RankSeries series) =>
+        Math.Max(0.5 * _effectMin, Math.Min(series.Judged.Sigma, 0.5 * series.AccusedResidual));
 
     private void JudgeRecoveries(DetectionEvents sink)
     {
@@ -425,15 +399,16 @@ public sealed class SlownessDetector
             }
 
             double residual = series.RecentResidual();
-            series.CalmSteps = residual < 0.5 * _effectMin ? series.CalmSteps + 1 : 0;
-            int steps = series.Parameters.CheckSteps + series.Parameters.RecoveryMarginSteps;
-            if (series.CalmSteps < steps)
+            series.CalmSteps = residual < CalmLevel(series) ? series.CalmSteps + 1 : 0;
+            if (series.CalmSteps < CalmStepsNeeded(series))
             {
                 continue;
             }
 
             double ownShift = series.RecentLevel() - series.Own.Center;
             double sigma = series.Judged.Sigma;
+            long calmFrom = series.StepBack(series.CalmSteps - 1);
+            double calmLevel = CalmLevel(series);
             series.Clear();
             StragglingCount--;
             sink.Add(new DetectionEvent
@@ -443,12 +418,13 @@ public sealed class SlownessDetector
                 Verdict = series.Kind,
                 Mode = series.Parameters.Mode,
                 OnsetStep = series.OnsetStep,
+                ChangedAtStep = calmFrom,
                 RaisedAtStep = Step,
                 Slowdown = Math.Exp(residual),
                 Residual = residual,
                 OwnShift = ownShift,
                 Sigma = sigma,
-                Threshold = 0.5 * _effectMin,
+                Threshold = calmLevel,
                 RanksCompared = _frame.ComparedWith(rank),
             });
         }

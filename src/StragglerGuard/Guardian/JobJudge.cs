@@ -36,13 +36,14 @@ internal sealed class JobJudge
     private readonly RebalancePolicy _policy;
     private readonly PlanHistory _plans;
     private readonly VerdictBook _verdicts;
+    private readonly ChangeBook _changes = new();
     private readonly double[] _secondsPerUnit;
     private readonly double[] _recentSecondsPerUnit;
     private readonly double[] _waitCausedSeconds;
     private readonly long[] _newestStartNs;
     private readonly int[] _lowest;
     private readonly int[] _highest;
-    private SlownessDetector? _detector;
+    private JobDetector? _detector;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private string? _advised;
@@ -116,8 +117,13 @@ internal sealed class JobJudge
             known = rank;
             if (++_enrolled == WorldSize)
             {
-                _detector = new SlownessDetector(
-                    [.. _ranks.Select(member => new RankCohort(member!.Stage, member.DeviceClass))], _options.Detection.MinimumEffect);
+                _detector = new JobDetector(
+                    [.. _ranks.Select(member => new RankCohort(member!.Stage, member.DeviceClass))],
+                    new JobDetectorOptions
+                    {
+                        MinimumEffect = _options.Detection.MinimumEffect,
+                        Nodes = [.. _ranks.Select(member => member!.Worker.Node)],
+                    });
             }
         }
 
@@ -186,7 +192,7 @@ internal sealed class JobJudge
         }
 
         _events.Clear();
-        detector.Update(frame, _events);
+        detector.Update(frame, in _lastLag, _lag.LagNs, _events);
         foreach (DetectionEvent found in _events)
         {
             Conclude(in found, frame.Step, detector, commit);
@@ -201,35 +207,35 @@ internal sealed class JobJudge
         }
     }
 
-    private void Conclude(in DetectionEvent found, long step, SlownessDetector detector, Commitment commit)
+    private void Conclude(in DetectionEvent found, long step, JobDetector detector, Commitment commit)
     {
         string reason = VerdictWriter.Describe(in found, found.Rank is { } rank ? detector.CohortOf(rank) : default);
         switch (found.Kind)
         {
             case DetectionEventKind.StragglerConfirmed:
-                Verdict verdict = VerdictWriter.Write(in found, detector.CohortOf(found.Rank!.Value));
+                Verdict verdict = VerdictWriter.Write(in found, detector);
                 _verdicts.Raise(verdict);
-                _speeds.Restart(verdict.Rank, found.OnsetStep);
+                _changes.Onset(in found);
+                _speeds.Restart(found.Rank!.Value, found.OnsetStep);
                 commit(_ => new StragglerFound(Job, Generation, step, verdict));
                 break;
             case DetectionEventKind.StragglerRecovered:
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
-                _speeds.Restart(recovered, FirstCalmStep(in found));
+                _changes.Recovery(in found);
+                _speeds.Restart(recovered, found.ChangedAtStep);
                 commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
                 break;
             case DetectionEventKind.CommonShiftDetected:
                 commit(_ => new CommonShiftSeen(Job, Generation, step, reason));
                 break;
+            case DetectionEventKind.JobLevelChanged:
+                _changes.Level(in found);
+                break;
+            case DetectionEventKind.FindingRaised:
+                _verdicts.Raise(VerdictWriter.Write(in found, detector));
+                break;
         }
-    }
-
-    /// <summary>A recovery is certain once a rank has been calm for the length of the check and its margin: those steps are its new speed.</summary>
-    private static long FirstCalmStep(in DetectionEvent recovery)
-    {
-        DetectionParameters parameters =
-            recovery.Mode == DetectionMode.Peers ? DetectionParameters.Peers : DetectionParameters.SingleSeries;
-        return recovery.RaisedAtStep - parameters.CheckSteps - parameters.RecoveryMarginSteps + 1;
     }
 
     private PolicyInput InputAt(long step, PolicyMode mode, string? observerComplaint)
@@ -320,6 +326,7 @@ internal sealed class JobJudge
         TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
         Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)],
         Verdicts = _verdicts.Raised,
+        Changes = _changes.Seen,
         Plans = _plans.Statuses(),
         PlansDecided = _plansDecided,
         PredictedGain = _predictedGain,

@@ -62,6 +62,9 @@ public sealed record JobStatus
     /// <summary>Every verdict raised, oldest first; the last 256.</summary>
     public required IReadOnlyList<Verdict> Verdicts { get; init; }
 
+    /// <summary>Every onset and every recovery of a rank, and every change of a job of one series, oldest first; the last 4,096.</summary>
+    public required IReadOnlyList<JobChange> Changes { get; init; }
+
     /// <summary>Every plan decided, oldest first; the last 256.</summary>
     public required IReadOnlyList<PlanStatus> Plans { get; init; }
 
@@ -101,6 +104,13 @@ public sealed record RankStatus(
     double WaitCausedSeconds,
     double? Slowdown,
     Verdict? Verdict);
+
+/// <summary>A lasting change of how long work takes.</summary>
+/// <param name="Rank">Whose; null for a job of one series.</param>
+/// <param name="Step">First step of the change.</param>
+/// <param name="RaisedAtStep">Step at which it was certain.</param>
+/// <param name="Ratio">Time per unit of work after over before; above 1 is slower.</param>
+public sealed record JobChange(Rank? Rank, long Step, long RaisedAtStep, double Ratio);
 
 /// <summary>A plan and what came of it.</summary>
 /// <param name="Deal">The deal with its epoch.</param>

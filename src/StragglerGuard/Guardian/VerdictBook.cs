@@ -21,7 +21,11 @@ internal sealed class VerdictBook(int ranks)
 
     public void Raise(Verdict verdict)
     {
-        _standing[verdict.Rank.Value] = verdict;
+        if (verdict is { AccusesRank: true, Rank: Rank rank })
+        {
+            _standing[rank.Value] = verdict;
+        }
+
         if (_raised.Count == VerdictsKept)
         {
             _raised.RemoveAt(0);
@@ -37,5 +41,5 @@ internal sealed class VerdictBook(int ranks)
         CollectFlagged();
     }
 
-    private void CollectFlagged() => Flagged = _standing.Where(verdict => verdict is not null).Select(verdict => verdict!.Rank).ToArray();
+    private void CollectFlagged() => Flagged = _standing.Where(verdict => verdict is not null).Select(verdict => verdict!.Rank!.Value).ToArray();
 }

@@ -4,6 +4,7 @@ using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Replay;
 
@@ -31,18 +32,17 @@ public static class JobReplay
     private sealed class VirtualRun
     {
         private readonly RecordedJob _job;
-        private readonly ReplayTranscript _transcript;
         private readonly RankEnrollment[] _enrollments;
         private readonly JobJudge _judge;
         private readonly RecordedSkew _skew = new();
         private readonly StepTiming[] _one = new StepTiming[1];
         private long _nowNs;
         private long _probes;
+        private long _decisions;
 
         public VirtualRun(RecordedJob job, StragglerGuardOptions options)
         {
             _job = job;
-            _transcript = new ReplayTranscript(job);
             int ranks = job.Ranks.Count;
             int total = job.HasMicroBatches ? Math.Max(ranks, RecordedTotal(job)) : UnitsAssumed * ranks;
             var node = new NodeId("recorded");
@@ -74,10 +74,11 @@ public static class JobReplay
 
             foreach (RankEnrollment enrollment in _enrollments)
             {
-                _judge.Observe(new RankReport(enrollment, default, 0, 0, 0, Left: true), observerComplaint: null, _transcript.Take);
+                _judge.Add(new RankReport(enrollment, default, 0, 0, 0, Left: true));
             }
 
-            return _transcript.ToResult(_judge.Status());
+            _judge.JudgeFrames(observerComplaint: null, Decide);
+            return ReplayTranscript.Of(_job, _judge.Status());
         }
 
         private void Play(ReadOnlySpan<RecordedStep> step)
@@ -103,6 +104,8 @@ public static class JobReplay
                 _nowNs = Math.Max(_nowNs, _one[0].DepartureNs);
                 Report(record.Rank);
             }
+
+            _judge.JudgeFrames(observerComplaint: null, Decide);
 
             // Eleven days a step at most, but a file may hold millions: time starts again long before it overflows.
             _nowNs = _nowNs > long.MaxValue / 2 ? 0 : _nowNs;
@@ -130,8 +133,15 @@ public static class JobReplay
             _probes++;
         }
 
-        private void Report(int rank) =>
-            _judge.Observe(new RankReport(_enrollments[rank], _one, 0, 0, 0, Left: false), observerComplaint: null, _transcript.Take);
+        private void Report(int rank) => _judge.Add(new RankReport(_enrollments[rank], _one, 0, 0, 0, Left: false));
+
+        // A ledger that is never full and never contested; nobody reads it.
+        private bool Decide(Func<long, LedgerDecision?> decide)
+        {
+            bool decided = decide(_decisions + 1) is not null;
+            _decisions += decided ? 1 : 0;
+            return decided;
+        }
 
         private static int RecordedTotal(RecordedJob job)
         {

@@ -88,13 +88,34 @@ public sealed class SlownessDetectorTests
     [Theory]
     [InlineData(4)]
     [InlineData(8)]
-    public void Update_WhenHalfOfTheRanksSlowDownAlike_AccusesNobody(int ranks)
+    public void Update_WhenHalfOfTheRanksSlowDownAlike_AccusesThoseThatMoved(int ranks)
     {
         VirtualJob job = Make(ranks, OnePercent, seed: 4);
-        job.Factor = (rank, step) => rank % 2 == 0 && step >= Onset ? 1.5 : 1;
+        job.Factor = (rank, step) => rank % 2 == 0 && step is >= Onset and < End ? 1.5 : 1;
         job.Run(500);
-        job.Confirmed.Should().BeEmpty(job.Story());
-        job.CommonShifts.Should().ContainSingle(job.Story()).Which.RanksShifted.Should().Be(ranks / 2);
+        job.Confirmed.Select(e => e.Rank!.Value.Value).Should().BeEquivalentTo(Enumerable.Range(0, ranks).Where(rank => rank % 2 == 0), job.Story());
+        job.CommonShifts.Should().BeEmpty(job.Story());
+        job.Recovered.Should().HaveCount(ranks / 2, job.Story());
+        job.Recovered.Should().OnlyContain(e => e.RaisedAtStep >= End && e.RaisedAtStep <= End + 14);
+    }
+
+    [Theory]
+    [InlineData(8, 5)]
+    [InlineData(8, 7)]
+    [InlineData(4, 3)]
+    [InlineData(16, 9)]
+    public void Update_WhenMostRanksSlowDownAlike_AccusesThemAndNotTheOthers(int ranks, int culprits)
+    {
+        for (int seed = 1; seed <= 10; seed++)
+        {
+            VirtualJob job = Make(ranks, new Noise(0.02), seed);
+            job.Factor = (rank, step) => rank < culprits && step is >= Onset and < End ? 1.3 : 1;
+            job.Run(500);
+            job.Confirmed.Select(e => e.Rank!.Value.Value).Should().BeEquivalentTo(Enumerable.Range(0, culprits), job.Story());
+            job.Confirmed.Should().OnlyContain(e => e.RaisedAtStep <= Onset + 16 && Math.Abs(e.Slowdown - 1.3) < 0.1);
+            job.Recovered.Should().HaveCount(culprits, job.Story());
+            job.Recovered.Should().OnlyContain(e => e.RaisedAtStep >= End, job.Story());
+        }
     }
 
     [Theory]
@@ -294,7 +315,8 @@ public sealed class SlownessDetectorTests
         }
 
         allocated.Should().Be(0);
-        seen.Should().BeEquivalentTo(Enum.GetValues<DetectionEventKind>());
+        seen.Should().BeEquivalentTo(
+            [DetectionEventKind.StragglerConfirmed, DetectionEventKind.StragglerRecovered, DetectionEventKind.CommonShiftDetected]);
     }
 
     [Fact]

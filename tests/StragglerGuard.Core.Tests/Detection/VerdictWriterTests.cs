@@ -20,17 +20,32 @@ public sealed class VerdictWriterTests
         Sigma = 0.02,
         Threshold = Math.Log(1.1),
         RanksCompared = 5,
+        Cause = Cause.Compute,
+        Confidence = 0.99,
     };
 
     [Fact]
     public void Write_OfAStragglerAmongPeers_GivesTheNumbersAndThePeers() =>
         VerdictWriter.Write(Confirmed, H100).Should().Be(new Verdict(
             new Rank(1), VerdictKind.PersistentSlowness, 150, 154, 2, Cause.Compute,
-            "rank 1 takes 2.00× the time per unit of work of its 5 H100 peers (median), 2.02× its own history, since step 150; the least that counts is 1.10×, noise σ 2.0 %"));
+            "rank 1 takes 2.00× the time per unit of work of its 5 H100 peers (median), 2.02× its own history, since step 150; the least that counts is 1.10×, noise σ 2.0 %")
+        {
+            Confidence = 0.99,
+            Evidence = new VerdictEvidence(Math.Log(2), Math.Log(2.02), 0.02, Math.Log(1.1), 5),
+        });
 
-    [Fact]
-    public void Write_WhenTheOwnShiftDoesNotExplainIt_LeavesTheCauseUnknown() =>
-        VerdictWriter.Write(Confirmed with { OwnShift = 0.1 }, H100).Cause.Should().Be(Cause.Unknown);
+    [Theory]
+    [InlineData(Cause.Input, "wait for input")]
+    [InlineData(Cause.Host, "other ranks of its node")]
+    [InlineData(Cause.Workload, "more work")]
+    [InlineData(Cause.Throttling, "reduced clock")]
+    public void Write_WithACause_SaysItInWords(Cause cause, string expected)
+    {
+        Verdict verdict = VerdictWriter.Write(Confirmed with { Cause = cause }, H100);
+        verdict.Cause.Should().Be(cause);
+        verdict.Reason.Should().Contain(expected);
+        verdict.AccusesRank.Should().BeTrue();
+    }
 
     [Fact]
     public void Write_OfARankSlowFromTheStart_CitesNoHistory()

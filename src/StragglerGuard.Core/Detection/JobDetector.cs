@@ -1,0 +1,304 @@
+using StragglerGuard.Core.Attribution;
+using StragglerGuard.Core.Baselines;
+using StragglerGuard.Core.Timing;
+
+namespace StragglerGuard.Core.Detection;
+
+/// <summary>Everything that is judged of one job, step by step: who is slow and why, what is slow though nobody is, what changed and what ended.</summary>
+/// <remarks>
+/// <para>A fold over step frames with their lags; the same frames give the same events, live or replayed. It puts together, per step: the slowness detector over all ranks (its
+/// slim form, <see cref="FleetScreen"/>, from <see cref="ScreenedFromRanks"/> ranks on), the same on compute and wait for input together, transfer (fabric),
+/// creep and spikes on ranks worth watching, attendance, the balance of the stages, and the evidence behind destructive actions. A job of one rank is a single series, whose
+/// changes are reported as such: there is nobody to be slower than.</para>
+/// <para>Ranks that depend on a slow one wait for it: their own compute does not show it, so victims are never accused. One thread at a time.</para>
+/// </remarks>
+public sealed class JobDetector
+{
+    /// <summary>Ranks from which on a job is screened with a fixed few bytes a rank.</summary>
+    public const int ScreenedFromRanks = SuspectPool.Capacity + 1;
+
+    private readonly JobDetectorOptions _options;
+    private readonly RankCohort[] _cohorts;
+    private readonly double[] _scratch;
+    private readonly double _effectMin;
+    private readonly IRankScreen? _screen;
+    private readonly SingleSeriesJudge? _single;
+    private readonly SuspectPool _suspects;
+    private readonly SpikeWatch _jobSpikes = new();
+    private readonly FabricMonitor _fabric;
+    private readonly PresenceMonitor _presence;
+    private readonly StageBalance _stages;
+    private readonly CauseJudge _causes;
+    private readonly DestructiveGate _gate;
+    private readonly CommonSlowness _common;
+    private InputWaitJudge? _input;
+    private double _spikesInJob;
+
+    /// <summary>Begins with nothing learned.</summary>
+    /// <param name="cohorts">What each rank is comparable within; entry i is rank i's. One rank or more.</param>
+    /// <param name="options">What else is known; null for nothing.</param>
+    /// <exception cref="ArgumentException">There is no rank, or a list of the options has another number of ranks.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    public JobDetector(IReadOnlyList<RankCohort> cohorts, JobDetectorOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(cohorts);
+        _options = options ?? new JobDetectorOptions();
+        ThrowIfUnusable(cohorts, _options);
+        _cohorts = [.. cohorts];
+        int ranks = cohorts.Count;
+        _effectMin = Math.Log(1 + _options.MinimumEffect);
+        _scratch = new double[Math.Max(ranks, DetectionParameters.Peers.BaselineSteps)];
+        _screen = ranks == 1 ? null
+            : ranks >= ScreenedFromRanks ? new FleetScreen(cohorts, _options.MinimumEffect)
+            : new SlownessDetector(cohorts, _options.MinimumEffect, _options.PriorSecondsPerUnit, includesInput: false);
+        _single = ranks == 1 ? new SingleSeriesJudge(_effectMin) : null;
+        _suspects = new SuspectPool(ranks);
+        _fabric = new FabricMonitor(_scratch);
+        _presence = new PresenceMonitor(ranks);
+        _stages = new StageBalance(cohorts, _effectMin, _scratch);
+        _causes = new CauseJudge(_cohorts, _options, _effectMin, _scratch);
+        _common = new CommonSlowness(_effectMin);
+        var budget = new FalseAlarmBudget(Math.Max(ranks, _options.FleetRanks ?? 0), _options.StepsPerSecond);
+        _gate = new DestructiveGate(ranks, _options.MinimumEffect, budget.DestructiveAlpha);
+    }
+
+    /// <summary>Ranks of the membership.</summary>
+    public int Ranks => _cohorts.Length;
+
+    /// <summary>Newest step seen; −1 before the first.</summary>
+    public long Step { get; private set; } = -1;
+
+    /// <summary>Ranks that are called slow now.</summary>
+    public int StragglingCount => (_screen?.StragglingCount ?? 0) + (_input?.StragglingCount ?? 0);
+
+    /// <summary>What is known of the job, as given.</summary>
+    public JobDetectorOptions Options => _options;
+
+    /// <summary>Suspects that could not be watched because as many others were.</summary>
+    public long SuspectsUnwatched => _suspects.Refused;
+
+    /// <summary>What a rank is comparable within.</summary>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public RankCohort CohortOf(Rank rank) => _cohorts[rank.Value];
+
+    /// <summary>Where a rank sits.</summary>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public Culprit CulpritOf(Rank rank) => Culprit.At(rank, _options.Topology, _cohorts[rank.Value].Stage, _options.Nodes?[rank.Value]);
+
+    /// <summary>A rank as it stands after the last frame. Allocates nothing.</summary>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public RankStanding StateOf(Rank rank) => _single?.State ?? _screen!.StateOf(rank);
+
+    /// <summary>Whether the evidence against a rank is beyond what luck gives at the fleet's rate, so that taking it out may be considered at all.</summary>
+    /// <remarks>A standing verdict, the gate, and a cause that goes away with the device: compute, host, throttling.</remarks>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public bool IsBeyondDoubt(Rank rank) =>
+        _screen?.IsFlagged(rank.Value) == true && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
+
+    /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for input.</summary>
+    /// <param name="frame">The step: of as many ranks, and later than the one before.</param>
+    /// <param name="lag">Its lag.</param>
+    /// <param name="lagNs">Per rank the lag, ns (<see cref="LagCalculator.LagNs"/>).</param>
+    /// <param name="sink">Events are appended here.</param>
+    /// <exception cref="ArgumentException">The frame or the lags are of another number of ranks, or the frame is not later than the one before.</exception>
+    public void Update(StepFrame frame, in LagSample lag, ReadOnlySpan<long> lagNs, DetectionEvents sink)
+    {
+        ArgumentNullException.ThrowIfNull(frame);
+        ArgumentNullException.ThrowIfNull(sink);
+        if (frame.Ranks != Ranks || lagNs.Length != Ranks)
+        {
+            throw new ArgumentException($"The frame has {frame.Ranks} ranks and {lagNs.Length} lags, the detector {Ranks}.", nameof(frame));
+        }
+
+        if (frame.Step <= Step)
+        {
+            throw new ArgumentException($"Step {frame.Step} came after step {Step}.", nameof(frame));
+        }
+
+        Step = frame.Step;
+        if (_screen is null)
+        {
+            _single!.Update(frame, sink);
+            return;
+        }
+
+        int first = sink.Count;
+        _screen.Update(frame, sink);
+        UpdateInput(frame, sink);
+        _causes.Observe(frame, _screen, in lag, lagNs);
+        Explain(first, sink);
+        WatchRanks(sink);
+        if (frame.IsComplete && lag.TransferNs > 0)
+        {
+            _fabric.Add(lag.TransferNs, Step, IsAnyRankToBlame(), Ranks, sink);
+        }
+
+        _presence.Add(frame.Present, Step, sink);
+        if (_stages.IsUseful)
+        {
+            _stages.Add(_screen, Step, sink);
+        }
+    }
+
+    private static void ThrowIfUnusable(IReadOnlyList<RankCohort> cohorts, JobDetectorOptions options)
+    {
+        if (cohorts.Count == 0)
+        {
+            throw new ArgumentException("A job has one rank at least.", nameof(cohorts));
+        }
+
+        if (!(options.MinimumEffect > 0 && options.MinimumEffect <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.MinimumEffect, "The minimum effect is above 0 and at most 1.");
+        }
+
+        if (options.Topology is { } topology && topology.WorldSize != cohorts.Count)
+        {
+            throw new ArgumentException($"The layout has {topology.WorldSize} ranks, the job {cohorts.Count}.", nameof(options));
+        }
+
+        if (options.Nodes is { } nodes && nodes.Count != cohorts.Count)
+        {
+            throw new ArgumentException($"{nodes.Count} nodes are named for {cohorts.Count} ranks.", nameof(options));
+        }
+
+        if (options.PriorSecondsPerUnit is { } priors && priors.Values.Any(seconds => !(seconds > 0 && double.IsFinite(seconds))))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), "A prior time per unit is above 0.");
+        }
+    }
+
+    private void UpdateInput(StepFrame frame, DetectionEvents sink)
+    {
+        if (_input is null)
+        {
+            if (Ranks >= ScreenedFromRanks || frame.DataWaitNs.IndexOfAnyExcept(0L) < 0)
+            {
+                return;
+            }
+
+            _input = new InputWaitJudge(_cohorts, _options.MinimumEffect);
+        }
+
+        _input.Update(frame, _screen!, sink);
+    }
+
+    // What the detectors below found out by numbers gets its cause here, where everything else about the rank is known.
+    private void Explain(int first, DetectionEvents sink)
+    {
+        for (int i = first; i < sink.Count; i++)
+        {
+            DetectionEvent found = sink[i];
+            switch (found.Kind)
+            {
+                case DetectionEventKind.StragglerConfirmed:
+                    sink.Replace(i, _causes.Explain(in found, _screen!));
+                    _suspects.On(found.Rank!.Value.Value)?.Restart();
+                    break;
+                case DetectionEventKind.StragglerRecovered:
+                    _suspects.On(found.Rank!.Value.Value)?.Restart();
+                    _gate.Reset(found.Rank.Value);
+                    break;
+                case DetectionEventKind.CommonShiftDetected:
+                    RestartWatches();
+                    _common.Follow(in found, sink);
+                    break;
+            }
+        }
+    }
+
+    private void RestartWatches()
+    {
+        for (int rank = 0; rank < Ranks; rank++)
+        {
+            if (_suspects.On(rank) is { Creep.IsCreeping: false } watch)
+            {
+                watch.Creep.Restart();
+            }
+        }
+    }
+
+    private void WatchRanks(DetectionEvents sink)
+    {
+        double spikes = 0;
+        double common = CommonDrift();
+        for (int rank = 0; rank < Ranks; rank++)
+        {
+            if (!_screen!.IsKnown(rank))
+            {
+                continue;
+            }
+
+            double residual = _screen.ResidualOf(rank);
+            bool isFlagged = _screen.IsFlagged(rank);
+            SuspectWatch? watch = isFlagged || !_screen.IsLearned(rank) ? null : Watch(rank);
+            if (isFlagged || watch is not null)
+            {
+                // Begun late, a sum is only smaller than it could be: the rate of false openings stands.
+                _gate.Observe(new Rank(rank), _causes.Unexplained(rank, residual));
+            }
+
+            if (watch is null)
+            {
+                continue;
+            }
+
+            // Against its own history a rank's residual follows the rank; what it drifts from is its level at the start.
+            bool isAgainstPeers = _screen.IsAgainstPeers(rank);
+            double drift = isAgainstPeers ? residual : _screen.LevelOf(rank) - (watch.Creep.HasReference ? common : 0);
+            double sigma = _screen.SigmaOf(rank);
+            if (watch.Creep.Add(drift, _screen.LevelOf(rank), sigma, Step, out DetectionEvent creep))
+            {
+                sink.Add(creep with { Rank = new Rank(rank), Mode = isAgainstPeers ? DetectionMode.Peers : DetectionMode.OwnHistory, RanksCompared = Ranks - 1 });
+            }
+
+            double others = (_spikesInJob - watch.Spikes.RecentSpikes) / (Ranks - 1);
+            if (watch.Spikes.Add(residual - _screen.CenterOf(rank), sigma, others, Step, out DetectionEvent spike))
+            {
+                sink.Add(spike with { Rank = new Rank(rank), RanksCompared = Ranks - 1 });
+            }
+
+            spikes += watch.Spikes.RecentSpikes;
+        }
+
+        _spikesInJob = spikes;
+    }
+
+    private SuspectWatch? Watch(int rank)
+    {
+        bool wasWatched = _suspects.On(rank) is not null;
+        SuspectWatch? watch = _suspects.Follow(rank, _screen!.IsSuspicious(rank));
+        if (!wasWatched && watch is not null && _screen.TryGetReference(rank, out double residual, out double level))
+        {
+            watch.Creep.RestartFrom(residual, level, _screen.SigmaOf(rank));
+        }
+
+        return watch;
+    }
+
+    // Lower median of how far the watched ranks are from where they were: with two, the lesser of the changes.
+    private double CommonDrift()
+    {
+        int count = 0;
+        for (int rank = 0; rank < Ranks && Ranks < ScreenedFromRanks; rank++)
+        {
+            if (_screen!.IsJudged(rank) && _suspects.On(rank) is { Creep.HasReference: true } watch)
+            {
+                _scratch[count++] = _screen.LevelOf(rank) - watch.Creep.ReferenceLevel;
+            }
+        }
+
+        return count > 0 ? OrderStatistics.LowerMedian(_scratch.AsSpan(0, count)) : 0;
+    }
+
+    private bool IsAnyRankToBlame()
+    {
+        bool isAny = StragglingCount > 0;
+        for (int rank = 0; rank < Ranks && !isAny; rank++)
+        {
+            isAny = _screen!.IsSuspicious(rank);
+        }
+
+        return isAny;
+    }
+}
