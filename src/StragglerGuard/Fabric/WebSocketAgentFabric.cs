@@ -15,6 +15,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(5);
 
+    /// <summary>A guardian whose machine vanished closes nothing: it is asked whether it is there, and given up where it does not answer.</summary>
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KeepAliveLimit = TimeSpan.FromSeconds(20);
+
     private readonly Uri _guardian;
     private readonly string _token;
     private readonly List<AgentPort> _ports = [];
@@ -133,17 +137,16 @@ public sealed class WebSocketAgentFabric : IAgentFabric
                     using var socket = new ClientWebSocket();
                     socket.Options.SetRequestHeader("Authorization", $"Bearer {_token}");
                     socket.Options.Proxy = null;
+                    socket.Options.KeepAliveInterval = KeepAlive;
+                    socket.Options.KeepAliveTimeout = KeepAliveLimit;
                     await socket.ConnectAsync(_guardian, _closing.Token).ConfigureAwait(false);
                     retry = RetryFirst;
                     await ServeAsync(socket).ConfigureAwait(false);
                 }
-                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException)
+                catch (Exception lost) when (
+                    lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException or OperationCanceledException)
                 {
-                    // Nobody there, or gone: try again below.
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
+                    // Nobody there, or gone: try again below, unless it was we who closed.
                 }
 
                 try
@@ -162,24 +165,21 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         private async Task ServeAsync(ClientWebSocket socket)
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
-            Task receiving = ReceiveOffersAsync(socket, ending.Token);
+            Task receiving = ReceiveOffersAsync(socket, ending);
             try
             {
-                Task<bool> waiting;
                 do
                 {
                     // What a broken connection didn't take goes first over the next.
-                    while (!receiving.IsCompleted && (_unsent is not null || _reports.Reader.TryRead(out _unsent)))
+                    while (_unsent is not null || _reports.Reader.TryRead(out _unsent))
                     {
                         await socket.SendAsync(WireFormat.Encode(_unsent), WebSocketMessageType.Binary, true, ending.Token)
                             .ConfigureAwait(false);
                         _unsent = null;
                         Interlocked.Increment(ref _sent);
                     }
-
-                    waiting = _reports.Reader.WaitToReadAsync(ending.Token).AsTask();
                 }
-                while (await Task.WhenAny(receiving, waiting).ConfigureAwait(false) == waiting && await waiting.ConfigureAwait(false));
+                while (await _reports.Reader.WaitToReadAsync(ending.Token).ConfigureAwait(false));
             }
             finally
             {
@@ -188,12 +188,13 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             }
         }
 
-        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationToken ending)
+        /// <summary>Takes offers until the connection ends. Then it ends the sending, too, which may never notice by itself.</summary>
+        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationTokenSource ending)
         {
             var buffer = new ArrayBufferWriter<byte>(4096);
             try
             {
-                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false)
+                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending.Token).ConfigureAwait(false)
                     == MessageReceipt.Whole)
                 {
                     if (WireFormat.TryDecodeOffer(buffer.WrittenSpan, out OfferedPlan? offer, out _))
@@ -205,6 +206,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             catch (Exception lost) when (lost is WebSocketException or OperationCanceledException)
             {
                 // The sending side of the same connection reconnects.
+            }
+            finally
+            {
+                await ending.CancelAsync().ConfigureAwait(false);
             }
         }
     }

@@ -67,7 +67,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port));
         WebApplication server = builder.Build();
         var fabric = new WebSocketGuardianFabric(server, token);
-        server.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5) });
+        server.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5), KeepAliveTimeout = TimeSpan.FromSeconds(20) });
         server.Run(fabric.ServeAsync);
         await server.StartAsync().ConfigureAwait(false);
         string listening = server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
