@@ -12,6 +12,7 @@ internal sealed class PlainDisplay : IRunDisplay
     private readonly TextWriter _out;
     private readonly Func<JobStatus?> _status;
     private readonly int _steps;
+    private long _nextLine = StepsPerLine;
 
     public PlainDisplay(TextWriter output, Func<JobStatus?> status, int steps)
     {
@@ -25,11 +26,14 @@ internal sealed class PlainDisplay : IRunDisplay
     public void Progress(long step, double loss)
     {
         long done = step + 1;
-        if (done % StepsPerLine != 0 && done != _steps)
+
+        // Rank processes don't tell of every quick step: a line is due with the first step told of at or past its number.
+        if (done < _nextLine && done != _steps)
         {
             return;
         }
 
+        _nextLine = ((done / StepsPerLine) + 1) * StepsPerLine;
         string guard = _status() is { } status
             ? string.Create(
                 CultureInfo.InvariantCulture,

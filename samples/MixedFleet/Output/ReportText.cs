@@ -53,7 +53,7 @@ internal static class ReportText
             ? Say($"  best integer deal for the configured paces: {optimum:N0} samples/s; reached {share:P1}")
             : "  best integer deal: unknown";
         yield return Say(
-            $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of the last deal against an even split, fp64: {Error(report.GradientMaxRelativeError)}");
+            $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of an uneven deal against the even split, fp64: {Error(report.GradientMaxRelativeError)}");
     }
 
     private static string Millis(double? seconds) => seconds is { } known ? Say($"{known * 1e3:0.00} ms") : "unknown";
