@@ -153,13 +153,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
                         return;
                     }
                 }
-                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException)
+                catch (Exception lost) when (
+                    lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException or OperationCanceledException)
                 {
-                    // Nobody there, or gone: try again below.
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
+                    // Nobody there, or gone: try again below, unless it was we who closed.
                 }
 
                 try
@@ -180,14 +177,14 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         private async Task<bool> HasSaidAllAsync(ClientWebSocket socket)
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
-            Task receiving = ReceiveOffersAsync(socket, ending.Token);
+            Task receiving = ReceiveOffersAsync(socket, ending);
             _isConnected = true;
             try
             {
                 while (true)
                 {
                     // What a broken connection didn't take goes first over the next.
-                    while (!receiving.IsCompleted && (_unsent is not null || _reports.Reader.TryRead(out _unsent)))
+                    while (_unsent is not null || _reports.Reader.TryRead(out _unsent))
                     {
                         await SendAsync(socket, _unsent, ending.Token).ConfigureAwait(false);
                         _unsent = null;
@@ -229,12 +226,13 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             Interlocked.Increment(ref _sent);
         }
 
-        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationToken ending)
+        /// <summary>Takes offers until the connection ends. Then it ends the sending, too, which may never notice by itself.</summary>
+        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationTokenSource ending)
         {
             var buffer = new ArrayBufferWriter<byte>(4096);
             try
             {
-                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false)
+                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending.Token).ConfigureAwait(false)
                     == MessageReceipt.Whole)
                 {
                     if (WireFormat.TryDecodeOffer(buffer.WrittenSpan, out OfferedPlan? offer, out _))
@@ -246,6 +244,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             catch (Exception lost) when (lost is WebSocketException or OperationCanceledException)
             {
                 // The sending side of the same connection reconnects.
+            }
+            finally
+            {
+                await ending.CancelAsync().ConfigureAwait(false);
             }
         }
     }

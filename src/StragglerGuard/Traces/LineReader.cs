@@ -20,9 +20,6 @@ internal sealed class LineReader(Stream stream)
     /// <summary>Whether the line read last was too long to look at, so that it is handed out empty.</summary>
     public bool WasTooLong { get; private set; }
 
-    /// <summary>Whether the line read last ended in a line feed; the last line of a file that was cut off doesn't.</summary>
-    public bool WasEnded { get; private set; }
-
     /// <summary>Reads on by one line, without its line end. It lives until the next call.</summary>
     public bool TryRead(out ReadOnlySpan<byte> line)
     {
@@ -35,7 +32,6 @@ internal sealed class LineReader(Stream stream)
             {
                 int length = searched + feed;
                 line = Take(length, length + 1);
-                WasEnded = true;
                 return true;
             }
 
@@ -52,7 +48,6 @@ internal sealed class LineReader(Stream stream)
             {
                 bool any = _end > _start || WasTooLong;
                 line = any ? Take(_end - _start, _end - _start) : default;
-                WasEnded = false;
                 return any;
             }
         }

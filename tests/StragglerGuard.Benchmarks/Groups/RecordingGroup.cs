@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using StragglerGuard.Benchmarks.Measurement;
 using StragglerGuard.Benchmarks.Printing;
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Recording;
 

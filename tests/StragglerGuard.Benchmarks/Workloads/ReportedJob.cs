@@ -95,8 +95,10 @@ internal sealed class ReportedJob
     {
         foreach (RankReport report in _reports)
         {
-            _judge.Observe(report, observerComplaint: null, _commit);
+            _judge.Add(report);
         }
+
+        _judge.JudgeFrames(observerComplaint: null, _commit);
     }
 
     /// <summary>Copies all records.</summary>
@@ -121,7 +123,7 @@ internal sealed class ReportedJob
             [
                 new StepTiming { Kind = TimingKind.SkewProbe, Rank = new Rank(rank), DepartureNs = (long)(SkewNs * _noise.Next()) },
             ];
-            _judge.Observe(_reports[rank] with { Timings = probe }, observerComplaint: null, _commit);
+            _judge.Add(_reports[rank] with { Timings = probe });
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 using StragglerGuard.Core;
@@ -161,6 +162,32 @@ public sealed class WebSocketFabricTests : FabricTests
     }
 
     [Fact]
+    public async Task Report_CutOffInTheMiddle_IsSentAgainOverTheNextConnection()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        await using var agents = new WebSocketAgentFabric(new Uri($"ws://127.0.0.1:{port}{WebSocketGuardianFabric.Path}"), Token);
+        using var agent = agents.OpenAgent(NodeA, _ => { });
+        using (TcpClient dying = await listener.AcceptTcpClientAsync().WaitAsync(Patience.Limit))
+        {
+            await AcceptWebSocket(dying.GetStream());
+
+            // More than the buffers of a connection hold: the agent is in the midst of it when its peer dies.
+            agent.Report(Reports.Report(1, records: 100_000));
+            await dying.GetStream().ReadExactlyAsync(new byte[1024]).AsTask().WaitAsync(Patience.Limit);
+            listener.Stop();
+            dying.LingerState = new LingerOption(enable: true, seconds: 0);
+        }
+
+        await using var served = await WebSocketGuardianFabric.StartAsync(IPAddress.Loopback, port, Token);
+        using var guardian = served.OpenGuardian();
+
+        Reports.Same(await guardian.Reports.Next(), Reports.Report(1, records: 100_000)).Should().BeTrue();
+        (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
+    }
+
+    [Fact]
     public async Task Start_OnAPortInUse_SaysSo()
     {
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -196,6 +223,24 @@ public sealed class WebSocketFabricTests : FabricTests
         byte[] records = rank.Records.ToByteArray();
         records[at] ^= 1;
         rank.Records = ByteString.CopyFrom(records);
+    }
+
+    /// <summary>The server's part of the handshake, RFC 6455 §4.2.2, and no more.</summary>
+    private static async Task AcceptWebSocket(NetworkStream stream)
+    {
+        using var reader = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
+        const string KeyHeader = "Sec-WebSocket-Key: ";
+        string key = "";
+        while (await reader.ReadLineAsync().WaitAsync(Patience.Limit) is { Length: > 0 } line)
+        {
+            key = line.StartsWith(KeyHeader, StringComparison.OrdinalIgnoreCase) ? line[KeyHeader.Length..] : key;
+        }
+
+#pragma warning disable CA5350 // The protocol asks for SHA-1; nothing is protected by it.
+        string accept = Convert.ToBase64String(SHA1.HashData(Encoding.ASCII.GetBytes($"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")));
+#pragma warning restore CA5350
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"));
     }
 
     private static async Task<ClientWebSocket> Connect(Uri endpoint)

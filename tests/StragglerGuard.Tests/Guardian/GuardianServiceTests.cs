@@ -113,14 +113,25 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         GuardianService first = Start(ledger);
         GuardianService second = Start(ledger, fabric: others);
         var ranks = Uneven();
-        var report = ranks.ReportOfAll(1, [.. ranks.SkewProbes(), .. ranks.TakeSteps(80)], left: true);
+        var beginning = ranks.ReportOfAll(1, [.. ranks.SkewProbes(), .. ranks.TakeSteps(4)]);
+        var rest = ranks.ReportOfAll(2, ranks.TakeSteps(76), left: true);
 
-        _fabric.Report(report);
-        others.Report(report);
-        (await first.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
-        (await second.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
+        // Both know the job, and the ledger without a plan, before either decides.
+        foreach (var (guardian, fabric) in new[] { (first, _fabric), (second, others) })
+        {
+            fabric.Report(beginning);
+            fabric.Report(Other(new VirtualRanks(1, total: 8, 0.02, 0.02)));
+            (await guardian.JobEndedAsync(new JobId("other"), Patience.Limit)).Should().BeTrue();
+        }
+
+        foreach (var (guardian, fabric) in new[] { (first, _fabric), (second, others) })
+        {
+            fabric.Report(rest);
+            (await guardian.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
+        }
 
         ledger.Read().Should().ContainSingle().Which.Decision.Should().BeOfType<RebalanceDecided>();
+        second.Status(Job)!.Plans.Should().Equal(first.Status(Job)!.Plans, "the second took the first one's plan over");
     }
 
     [Fact]
@@ -173,7 +184,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     {
         GuardianService guardian = Start(new InMemoryLedger());
 
-        await RunToTheEnd(Uneven(), stepsPerReport: 200);
+        await RunToTheEnd(Uneven(), stepsPerReport: 100);
 
         guardian.Status(Job)!.Frames.CompleteFrames.Should().Be(200);
         guardian.Status(Job)!.Frames.Missing.Should().Be(0);
