@@ -1,5 +1,5 @@
 using System.Globalization;
-using StragglerGuard.Core.Policy;
+using StragglerGuard.Core.Baselines;
 
 namespace StragglerGuard.Core.Planning;
 
@@ -31,7 +31,7 @@ public sealed record DealRehearsalOutcome(
 /// planner that did best over the last <see cref="ScoredSteps"/> steps, provided that it beat the even deal there by <see cref="MinGain"/> and by
 /// <see cref="GainSigmas"/> standard errors. Otherwise the step gets the even deal: where speeds change too fast to be foreseen nothing is lost by trying.</para>
 /// <para>This is follow-the-leader among experts with the even deal as incumbent. It suits a rehearsal, where a change of deal costs nothing; the live
-/// <see cref="RebalancePolicy"/> weighs each change against its cost and is slower to move.</para>
+/// <see cref="Policy.RebalancePolicy"/> weighs each change against its cost and is slower to move.</para>
 /// <para>A receiver (data-parallel replica) takes m_i·t_i for m_i units; every receiver gets one unit at least.</para>
 /// </remarks>
 public sealed class DealRehearsal
@@ -193,7 +193,7 @@ public sealed class DealRehearsal
                 _scratch[back] = _recent[((_steps - 1 - back) % Windows[^1] * _receivers) + receiver];
             }
 
-            _estimate[receiver] = Median.OfScratch(_scratch.AsSpan(0, window));
+            _estimate[receiver] = OrderStatistics.Median(_scratch.AsSpan(0, window));
         }
     }
 

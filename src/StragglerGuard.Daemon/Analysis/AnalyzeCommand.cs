@@ -12,7 +12,7 @@ internal static class AnalyzeCommand
     private const string OperationsCsv = "operations-csv";
     private const string Kineto = "kineto";
 
-    public static Command Build(TextWriter output, TextWriter error, string exitCodes)
+    public static Command Build(TextWriter output, TextWriter error)
     {
         var trace = new Argument<string>("TRACE") { Description = "The trace: a file of operations, packed with gzip or not, or a folder of profiler traces." };
         var format = new Option<string?>("--format")
@@ -31,8 +31,7 @@ internal static class AnalyzeCommand
         var command = new Command(
             "analyze",
             "Replays an operation trace as it was and as it would have been without this or that: what is slow, why, what to do, what it would win.\n"
-            + "Of profiler traces: how late every rank was at every collective, without a clock shared between them.\n\n"
-            + "A bad record is named with its line on stderr and left out; the others are judged.\n" + exitCodes)
+            + "Of profiler traces: how late every rank was at every collective, without a clock shared between them.")
         {
             trace, format, json, html,
         };
@@ -46,6 +45,12 @@ internal static class AnalyzeCommand
         if (path.Length == 0 || html?.Length == 0)
         {
             error.WriteLine(path.Length == 0 ? "TRACE is empty." : "--html: FILE is empty.");
+            return ExitCodes.BadInput;
+        }
+
+        if ((format is null or Kineto) && File.Exists(path) && IsProfilerTrace(path))
+        {
+            error.WriteLine(TerminalText.Printable($"{path}: profiler traces are read as a folder, with one file a rank"));
             return ExitCodes.BadInput;
         }
 
@@ -110,6 +115,9 @@ internal static class AnalyzeCommand
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
         return new AnalysisOutput(CollectiveText.Lines(name, reading), () => AnalysisJson.Line(reading), () => CollectivePage.Render(name, reading));
     }
+
+    private static bool IsProfilerTrace(string path) =>
+        path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".json.gz", StringComparison.OrdinalIgnoreCase);
 
     private static bool TryWrite(string path, string page, TextWriter error)
     {

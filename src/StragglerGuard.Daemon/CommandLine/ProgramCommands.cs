@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using StragglerGuard.Daemon.Analysis;
 using StragglerGuard.Daemon.Judging;
 
@@ -7,9 +8,6 @@ namespace StragglerGuard.Daemon.CommandLine;
 /// <summary>The command line of <c>stragglerguard</c>.</summary>
 internal static class ProgramCommands
 {
-    private const string ExitCodesText =
-        "Exit codes: 0 the input was judged, whatever was found; 1 the result could not be written; 2 arguments or input can't be used.";
-
     /// <summary>Runs the program.</summary>
     /// <param name="args">Its arguments.</param>
     /// <param name="output">Results.</param>
@@ -22,7 +20,7 @@ internal static class ProgramCommands
         {
             foreach (var fault in words.Errors)
             {
-                error.WriteLine(TerminalText.Printable(fault.Message));
+                error.WriteLine(TerminalText.OneLine(fault.Message));
             }
 
             error.WriteLine("stragglerguard --help lists what it takes.");
@@ -32,16 +30,25 @@ internal static class ProgramCommands
         return words.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
     }
 
-    private static RootCommand Build(TextWriter output, TextWriter error) => new(
-        "Finds the rank that holds a synchronous training job back, says why, and what could be won.\n\n"
-        + "  stragglerguard replay timings.csv             judge recorded step times\n"
-        + "  stragglerguard replay train.log               judge a Megatron-LM training log\n"
-        + "  stragglerguard replay timings.csv --what-if   and tell what dealing the micro-batches anew would have won\n"
-        + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
-        + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n\n"
-        + ExitCodesText)
+    private static Command Build(TextWriter output, TextWriter error)
     {
-        ReplayCommand.Build(output, error, ExitCodesText),
-        AnalyzeCommand.Build(output, error, ExitCodesText),
-    };
+        var help = new HelpOption();
+        help.Action = new HelpWithExitCodes((HelpAction)help.Action!);
+
+        // A RootCommand would call itself by the assembly's name.
+        return new Command(
+            "stragglerguard",
+            "Finds the rank that holds a synchronous training job back, says why, and what could be won.\n\n"
+            + "  stragglerguard replay timings.csv             judge recorded step times\n"
+            + "  stragglerguard replay train.log               judge a Megatron-LM training log\n"
+            + "  stragglerguard replay timings.csv --what-if   and tell what dealing the micro-batches anew would have won\n"
+            + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
+            + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank")
+        {
+            help,
+            new VersionOption(),
+            ReplayCommand.Build(output, error),
+            AnalyzeCommand.Build(output, error),
+        };
+    }
 }

@@ -14,6 +14,9 @@ internal static class TerminalText
         ? string.Concat(text.Select(character => char.IsControl(character) ? '?' : character))
         : text;
 
+    /// <summary>A message of several lines as one.</summary>
+    public static string OneLine(string text) => Printable(string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+
     /// <summary>Formats numbers as English does, whatever the locale.</summary>
     public static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using StragglerGuard.Daemon.CommandLine;
 using StragglerGuard.Replay;
 
@@ -8,8 +9,9 @@ namespace StragglerGuard.Daemon.Judging;
 internal static class ReplayCommand
 {
     private const int MicroBatchesDefault = 80;
+    private const int MicroBatchesMax = 1_000_000;
 
-    public static Command Build(TextWriter output, TextWriter error, string exitCodes)
+    public static Command Build(TextWriter output, TextWriter error)
     {
         var file = new Argument<string>("FILE") { Description = "The recording, packed with gzip or not." };
         var format = new Option<string?>("--format")
@@ -29,19 +31,21 @@ internal static class ReplayCommand
         {
             Description = "With --what-if: micro-batches of a step, over all replicas.",
             DefaultValueFactory = _ => MicroBatchesDefault,
+            CustomParser = result =>
+            {
+                bool isNumber = int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out int given);
+                if (!isNumber || given is < 1 or > MicroBatchesMax)
+                {
+                    result.AddError(TerminalText.Say($"--micro-batches takes a whole number of 1 … {MicroBatchesMax}, not '{result.Tokens[0].Value}'."));
+                }
+
+                return given;
+            },
             HelpName = "M",
         };
-        microBatches.Validators.Add(result =>
-        {
-            if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, out int given) && given is < 1 or > 1_000_000)
-            {
-                result.AddError("--micro-batches takes a number of 1 … 1000000.");
-            }
-        });
         var command = new Command(
             "replay",
-            "Feeds recorded step times through the engine that judges live jobs, and prints the verdicts as they would have been raised.\n\n"
-            + "A bad record is named with its line on stderr and left out; the others are judged.\n" + exitCodes)
+            "Feeds recorded step times through the engine that judges live jobs, and prints the verdicts as they would have been raised.")
         {
             file, format, json, whatIf, microBatches,
         };
@@ -66,18 +70,23 @@ internal static class ReplayCommand
             return ExitCodes.BadInput;
         }
 
+        if (microBatches < job.ReplicaCount)
+        {
+            error.WriteLine(TerminalText.Say($"--micro-batches {microBatches} is too few: the job has {job.ReplicaCount} replicas, and each needs one."));
+            return ExitCodes.BadInput;
+        }
+
+        TerminalText.WriteFaults(error, reading.BadRecords);
         DealWhatIf? whatIf = null;
         if (microBatches is { } total)
         {
             (whatIf, string? fault) = DealWhatIf.Of(job, total);
-            if (whatIf is null)
+            if (fault is not null)
             {
-                error.WriteLine(TerminalText.Printable($"{path}: --what-if: {fault}"));
-                return ExitCodes.BadInput;
+                error.WriteLine(TerminalText.Printable($"{path}: no what-if: {fault}"));
             }
         }
 
-        TerminalText.WriteFaults(error, reading.BadRecords);
         ReplayResult result = JobReplay.Run(job);
         foreach (string line in ReplayText.Lines(job, result, whatIf))
         {

@@ -40,6 +40,9 @@ public sealed class RecordedJob
     /// <summary>Every rank, ascending by number; one at least. A log of the whole job has one.</summary>
     public IReadOnlyList<RecordedRank> Ranks { get; }
 
+    /// <summary>Different data-parallel replicas among the ranks.</summary>
+    public int ReplicaCount => Ranks.Select(rank => rank.Replica).Distinct().Count();
+
     /// <summary>Different steps recorded.</summary>
     /// <value>1 or more.</value>
     public int Steps { get; }

@@ -86,7 +86,9 @@ internal sealed class RecordedJobBuilder(string path, RecordingFormat format)
             }
             else if (i > 0 && inOrder[i - 1].Step == record.Step && inOrder[i - 1].Rank == record.Rank)
             {
-                left.Add((record.Line, FormattableString.Invariant($"step: {record.Step} of rank {record.Rank} was recorded before")));
+                left.Add((record.Line, format == RecordingFormat.MegatronLog
+                    ? FormattableString.Invariant($"iteration: {record.Step} was logged before")
+                    : FormattableString.Invariant($"step: {record.Step} of rank {record.Rank} was recorded before")));
             }
             else
             {

@@ -52,7 +52,7 @@ internal static partial class ReplayTranscript
         int onsets = changes.Count(change => change.Ratio > 1);
         string turns = changes.Length == 0
             ? ""
-            : FormattableString.Invariant($" {onsets} changes to slower, {changes.Length - onsets} to faster.");
+            : FormattableString.Invariant($" Changes: {onsets} to slower, {changes.Length - onsets} to faster.");
         return $"{what} {accused}{further}{turns}";
     }
 
