@@ -96,9 +96,25 @@ internal sealed class RankSeries
     /// <summary>The step seen that many steps before the newest; the oldest remembered where that is longer ago.</summary>
     public long StepBack(int steps) => _recentStep[(_newest - Math.Min(steps, _recentCount - 1) + RecentSteps) % RecentSteps];
 
-    public double RecentLevel() => RecentMedian(_recentLevel);
+    /// <summary>How many of the remembered steps are of this one or later.</summary>
+    public int StepsSince(long onset)
+    {
+        int steps = 0;
+        while (steps < _recentCount && _recentStep[(_newest - steps + RecentSteps) % RecentSteps] >= onset)
+        {
+            steps++;
+        }
 
-    public double RecentResidual() => RecentMedian(_recentResidual);
+        return steps;
+    }
+
+    public double RecentLevel() => RecentLevel(Parameters.CheckSteps);
+
+    public double RecentLevel(int steps) => RecentMedian(_recentLevel, steps);
+
+    public double RecentResidual() => RecentResidual(Parameters.CheckSteps);
+
+    public double RecentResidual(int steps) => RecentMedian(_recentResidual, steps);
 
     /// <summary>Takes the newest step into the baselines while they are learned for the first time or anew.</summary>
     public void Learn(double level, double residual, long step)
@@ -221,9 +237,9 @@ internal sealed class RankSeries
         IsHistoryRefreshed = AgainstPeers is not null;
     }
 
-    private double RecentMedian(double[] recent)
+    private double RecentMedian(double[] recent, int steps)
     {
-        Span<double> values = stackalloc double[Math.Min(Parameters.CheckSteps, _recentCount)];
+        Span<double> values = stackalloc double[Math.Min(steps, _recentCount)];
         for (int back = 0; back < values.Length; back++)
         {
             values[back] = recent[(_newest - back + RecentSteps) % RecentSteps];
