@@ -31,4 +31,5 @@ if (words.Errors.Count > 0)
     return ExitCodes.BadInput;
 }
 
-return await words.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+// Signals are the run's own to handle: it ends its ranks before it leaves.
+return await words.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });

@@ -46,9 +46,10 @@ internal sealed class ProcessLauncher
             }
 
             int[] ports = await CollectPortsAsync(interrupted).ConfigureAwait(false);
+            _display.Say($"  pids    {string.Join(", ", _children.Select(child => $"rank {child.Rank}: {child.Pid}"))}");
             foreach (RankChild child in _children)
             {
-                child.Assign(new RankAssignment(
+                child.Tell(new RankAssignment(
                     child.Rank, ports, token, guardian, Environment.ProcessId, stretch, realSecondsPerMicroBatch));
             }
 
@@ -64,10 +65,9 @@ internal sealed class ProcessLauncher
         }
         finally
         {
-            foreach (RankChild child in _children)
-            {
-                child.Dispose();
-            }
+            // All are told before any is waited for: a rank that sees another go would blame it.
+            _children.ForEach(child => child.Kill());
+            _children.ForEach(child => child.Dispose());
         }
     }
 
@@ -127,6 +127,13 @@ internal sealed class ProcessLauncher
 
     private async Task<LaunchOutcome> EndAfterFailureAsync(List<RankChild> running, CancellationToken interrupted)
     {
+        // A rank that a signal ended is the cause; the others leave because of it.
+        RankChild? culprit = Culprit();
+        if (culprit is not null)
+        {
+            running.ForEach(child => child.Tell(new JobLost($"rank {culprit.Rank} died ({culprit.Ending})")));
+        }
+
         try
         {
             await Task.WhenAll(running.Select(child => child.Exited)).WaitAsync(LeaveLimit, interrupted).ConfigureAwait(false);
@@ -136,14 +143,16 @@ internal sealed class ProcessLauncher
             // Whoever is left is ended by Dispose.
         }
 
-        // A rank that a signal ended is the cause; the others left because of it.
-        RankChild culprit = _children.FirstOrDefault(child => child.Exited.IsCompleted && child.WasKilled)
-            ?? _children.FirstOrDefault(child => child.Exited.IsCompleted && child.ExitCode is not 0 and not ExitCodes.RankLost)
-            ?? _children.First(child => child.Exited.IsCompleted && child.ExitCode != 0);
+        culprit ??= Culprit() ?? _children.First(child => child.Exited.IsCompleted && child.ExitCode != 0);
         return LaunchOutcome.Failed(
             culprit.WasKilled || culprit.ExitCode == ExitCodes.RankLost ? ExitCodes.RankLost : ExitCodes.Failed,
             $"rank {culprit.Rank} (pid {culprit.Pid}) {culprit.Ending}; the job ended");
     }
+
+    /// <summary>The rank that ended for a reason of its own: by a signal, else by an error; null where none has ended so.</summary>
+    private RankChild? Culprit() =>
+        _children.Find(child => child.Exited.IsCompleted && child.WasKilled)
+        ?? _children.Find(child => child.Exited.IsCompleted && child.ExitCode is not 0 and not ExitCodes.RankLost);
 
     private sealed class RankStartException(string message) : Exception(message);
 
@@ -203,11 +212,15 @@ internal sealed class ProcessLauncher
             return new RankChild(rank, process, onProgress);
         }
 
-        public void Assign(RankAssignment assignment)
+        public void Tell(RankAssignment assignment) => Tell(RankProtocol.Line(assignment));
+
+        public void Tell(JobLost lost) => Tell(RankProtocol.Line(lost));
+
+        private void Tell(string line)
         {
             try
             {
-                _process.StandardInput.WriteLine(RankProtocol.Line(assignment));
+                _process.StandardInput.WriteLine(line);
                 _process.StandardInput.Flush();
             }
             catch (IOException)
@@ -216,21 +229,23 @@ internal sealed class ProcessLauncher
             }
         }
 
-        public void Dispose()
+        /// <summary>Ends the process, if it still runs; a rank starts no process of its own.</summary>
+        public void Kill()
         {
             try
             {
-                if (!_process.HasExited)
-                {
-                    _process.Kill(entireProcessTree: true);
-                    _process.WaitForExit();
-                }
+                _process.Kill();
             }
             catch (InvalidOperationException)
             {
                 // It left by itself meanwhile.
             }
+        }
 
+        public void Dispose()
+        {
+            Kill();
+            _process.WaitForExit();
             _process.Dispose();
         }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using MixedFleet.CommandLine;
 using MixedFleet.Training;
 using StragglerGuard.Agent;
@@ -18,12 +19,16 @@ internal sealed class RankProcess(RunSettings settings)
     private const int ProgressPeriodMs = 40;
 
     private readonly Lock _output = new();
-    private RankAssignment? _assignment;
+    private readonly Lock _complaints = new();
+    private bool _hasComplained;
+    private TcpTransport? _transport;
 
     /// <summary>Takes its place in the job and trains.</summary>
     /// <returns>See <see cref="ExitCodes"/>.</returns>
     public int Run()
     {
+        // Ctrl-C reaches every process of the terminal: the launcher ends the job, and says so once.
+        using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         using Socket listener = TcpTransport.ListenOnLoopback();
         Tell(new RankListening(((IPEndPoint)listener.LocalEndPoint!).Port));
 
@@ -34,8 +39,7 @@ internal sealed class RankProcess(RunSettings settings)
             return ExitCodes.RankLost;
         }
 
-        _assignment = assignment;
-        new Thread(LeaveWithLauncher) { IsBackground = true, Name = "launcher-watch" }.Start();
+        new Thread(() => LeaveWithLauncher(assignment)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try
         {
             Tell(new RankFinished(Train(assignment, listener)));
@@ -43,7 +47,7 @@ internal sealed class RankProcess(RunSettings settings)
         }
         catch (CollectiveException lost)
         {
-            Complain(assignment.Rank, lost.Message);
+            Complain($"rank {assignment.Rank}: {lost.Message}");
             return ExitCodes.RankLost;
         }
     }
@@ -58,6 +62,7 @@ internal sealed class RankProcess(RunSettings settings)
                 PlanHash = MicroBatchDeal.Even(settings.MicroBatches, settings.WorldSize).Hash,
             },
             settings.Options.Collectives.ToTransportOptions());
+        Volatile.Write(ref _transport, transport);
         using var device = new CpuDevice();
         using var communicator = new Communicator(transport, device);
         var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
@@ -94,21 +99,42 @@ internal sealed class RankProcess(RunSettings settings)
         }
     }
 
-    /// <summary>The launcher's end closes this pipe, whatever ended it. A rank without its launcher would train on unseen.</summary>
-    private void LeaveWithLauncher()
+    /// <summary>
+    /// Waits for the launcher's word that the job is lost, or for its end, which closes the pipe: a rank without its launcher would train
+    /// on unseen. This thread leaves even where the training thread computes, and would hear of it at its next collective only.
+    /// </summary>
+    private void LeaveWithLauncher(RankAssignment assignment)
     {
-        while (Console.In.ReadLine() is not null)
+        string? line = Console.In.ReadLine();
+        TcpTransport? transport = Volatile.Read(ref _transport);
+        if (line is not null && RankProtocol.ParseJobLost(line) is { } lost)
         {
-            // Nothing more is said on this pipe.
+            // Peers must have learnt of the dead rank from its connections before this rank closes its own, or they would blame it.
+            transport?.Aborted.WaitHandle.WaitOne(settings.Options.Collectives.ToTransportOptions().AnswerGrace);
+            Complain($"rank {assignment.Rank}: {lost.Cause}; this rank leaves");
+        }
+        else
+        {
+            string cause = $"the launcher (pid {assignment.LauncherPid}) died";
+            Complain($"rank {assignment.Rank}: {cause}; this rank leaves");
+
+            // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
+            transport?.Abort(cause);
         }
 
-        Console.Error.WriteLine($"rank {_assignment!.Rank}: the launcher (pid {_assignment.LauncherPid}) died; this rank leaves");
         Environment.Exit(ExitCodes.RankLost);
     }
 
-    /// <summary>Where the launcher is gone, its death is the cause, and the watch says so; else this does.</summary>
-    private static void Complain(int rank, string message)
+    /// <summary>Says why this rank leaves, once: whoever is second merely saw what follows from the cause.</summary>
+    private void Complain(string complaint)
     {
-        Console.Error.WriteLine($"rank {rank}: {message}");
+        lock (_complaints)
+        {
+            if (!_hasComplained)
+            {
+                _hasComplained = true;
+                Console.Error.WriteLine(complaint);
+            }
+        }
     }
 }

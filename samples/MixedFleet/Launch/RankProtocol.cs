@@ -21,7 +21,8 @@ internal sealed record RankProgress(long Step, double Loss) : RankMessage;
 internal sealed record RankFinished(RankResult Result) : RankMessage;
 
 /// <summary>
-/// What the launcher writes on a rank process's standard input, one line. The pipe then stays open: its end means that the launcher died.
+/// What the launcher writes on a rank process's standard input first. The pipe then stays open for a <see cref="JobLost"/>: its end means
+/// that the launcher died.
 /// </summary>
 /// <param name="Rank">Who the process is.</param>
 /// <param name="Ports">The port of every rank on loopback.</param>
@@ -33,15 +34,22 @@ internal sealed record RankFinished(RankResult Result) : RankMessage;
 internal sealed record RankAssignment(
     int Rank, int[] Ports, string Token, Uri Guardian, int LauncherPid, double Stretch, double RealSecondsPerMicroBatch);
 
+/// <summary>The job can't go on: what the launcher writes where a rank died. Ranks that have not met yet learn it only from here.</summary>
+/// <param name="Cause">Who, and how: "rank 1 died (…)".</param>
+internal sealed record JobLost(string Cause);
+
 /// <summary>The two directions of the pipe between the launcher and a rank process.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.General)]
 [JsonSerializable(typeof(RankMessage))]
 [JsonSerializable(typeof(RankAssignment))]
+[JsonSerializable(typeof(JobLost))]
 internal sealed partial class RankProtocol : JsonSerializerContext
 {
     public static string Line(RankMessage message) => JsonSerializer.Serialize(message, Default.RankMessage);
 
     public static string Line(RankAssignment assignment) => JsonSerializer.Serialize(assignment, Default.RankAssignment);
+
+    public static string Line(JobLost lost) => JsonSerializer.Serialize(lost, Default.JobLost);
 
     /// <summary>Reads a rank's line; null where it is none (something else that wrote to standard output).</summary>
     public static RankMessage? ParseMessage(string line)
@@ -62,4 +70,6 @@ internal sealed partial class RankProtocol : JsonSerializerContext
     }
 
     public static RankAssignment? ParseAssignment(string line) => JsonSerializer.Deserialize(line, Default.RankAssignment);
+
+    public static JobLost? ParseJobLost(string line) => JsonSerializer.Deserialize(line, Default.JobLost);
 }

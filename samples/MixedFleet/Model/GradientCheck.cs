@@ -46,6 +46,21 @@ internal static class GradientCheck
         return double.IsFinite(largest) ? difference / largest : double.NaN;
     }
 
+    /// <summary>A deal to check where the job never had an uneven one: even against even would prove nothing.</summary>
+    /// <param name="even">The even deal.</param>
+    /// <returns>The same with one micro-batch of the last rank given to the first; as it is where there is one rank.</returns>
+    public static int[] ExampleOfUneven(ReadOnlySpan<int> even)
+    {
+        int[] uneven = even.ToArray();
+        if (uneven is [.., > 0])
+        {
+            uneven[^1]--;
+            uneven[0]++;
+        }
+
+        return uneven;
+    }
+
     private static double[] MeanGradient(
         GradientAccumulator<double> accumulator, long step, int rank, ReadOnlySpan<int> counts, GradientReduction reduce)
     {

@@ -57,7 +57,9 @@ internal sealed record RunReport
             LossFirst = first.LossFirst,
             LossLast = first.LossLast,
             WeightsIdenticalAcrossRanks = results.All(result => result.WeightBits == first.WeightBits),
-            GradientMaxRelativeError = results.Max(result => result.GradientMaxRelativeError) is var error && double.IsFinite(error) ? error : null,
+            GradientMaxRelativeError = results.All(result => double.IsFinite(result.GradientMaxRelativeError))
+                ? results.Max(result => result.GradientMaxRelativeError)
+                : null,
             PaceStretch = stretch,
             FixedStepSeconds = status.OverheadSeconds,
             Phases = new PhasesLine(phases.Steps, phases.Observed, RunPhases.WarmUp),

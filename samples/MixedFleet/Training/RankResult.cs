@@ -6,7 +6,7 @@ namespace MixedFleet.Training;
 /// <param name="LossFirst">Mean cross-entropy of the first step's global batch, nats per byte.</param>
 /// <param name="LossLast">Mean over the last 10 steps.</param>
 /// <param name="WeightBits">A hash over the bits of all weights, hexadecimal.</param>
-/// <param name="GradientMaxRelativeError">‖Δ‖∞/‖g‖∞ of the last deal against an even split, fp64.</param>
+/// <param name="GradientMaxRelativeError">‖Δ‖∞/‖g‖∞ of an uneven deal, the job's last one if it had one, against an even split, fp64.</param>
 /// <param name="StepSeconds">Wall time of every step.</param>
 internal sealed record RankResult(
     int Rank, int Pid, double LossFirst, double LossLast, string WeightBits, double GradientMaxRelativeError, double[] StepSeconds);

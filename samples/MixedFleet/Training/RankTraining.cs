@@ -5,7 +5,7 @@ using StragglerGuard.Collectives;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
-using StragglerGuard.Recording;
+using StragglerGuard.Core.Planning;
 
 namespace MixedFleet.Training;
 
@@ -32,7 +32,7 @@ internal sealed class RankTraining
         _onStep = onStep;
     }
 
-    /// <summary>Trains to the last step, then checks the gradient of the last deal.</summary>
+    /// <summary>Trains to the last step, then checks the gradient of the last uneven deal, or of an example where there was none.</summary>
     public RankResult Run(RankGuard guard, Communicator communicator, IComputeDevice device)
     {
         using var model = new ByteLanguageModel<float>(device, RunSettings.ModelShape, _settings.Seed);
@@ -45,11 +45,20 @@ internal sealed class RankTraining
         var lastLosses = new Queue<double>(LossWindowSteps + 1);
         double[] loss = new double[1];
         double lossFirst = double.NaN;
+        int[] even = EvenDeal.Of(_settings.MicroBatches, _settings.WorldSize);
+        int[] uneven = GradientCheck.ExampleOfUneven(even);
+        MicroBatchDeal dealt = guard.Deal;
         communicator.Barrier();
         long before = MonotonicClock.NowNs();
         for (int step = 0; step < _settings.Phases.Steps; step++)
         {
             MicroBatchRange work = guard.BeginStep();
+            if (!ReferenceEquals(dealt, guard.Deal))
+            {
+                dealt = guard.Deal;
+                uneven = dealt.MicroBatches.SequenceEqual(even) ? uneven : dealt.MicroBatches.ToArray();
+            }
+
             _pace.BeginStep(MonotonicClock.NowNs(), _settings.Slowdowns.FactorAt(_rank, step));
             accumulator.Begin(step);
             for (int k = work.First; k < work.End; k++)
@@ -80,12 +89,12 @@ internal sealed class RankTraining
 
         return new RankResult(
             _rank, Environment.ProcessId, lossFirst, lastLosses.Average(), model.WeightBits().ToString("x16", null),
-            CheckGradient(model, guard.Deal.MicroBatches, communicator), stepSeconds);
+            CheckGradient(model, uneven, communicator), stepSeconds);
     }
 
     /// <summary>
-    /// The gradient of one more global batch at the trained weights, in fp64: dealt as the job was dealt last, against an even split of
-    /// the same batch. Both are reduced by the job's own all-reduce.
+    /// The gradient of one more global batch at the trained weights, in fp64: dealt unevenly, against an even split of the same batch. Both
+    /// are reduced by the job's own all-reduce.
     /// </summary>
     private double CheckGradient(ByteLanguageModel<float> trained, ReadOnlySpan<int> counts, Communicator communicator)
     {

@@ -10,6 +10,9 @@ internal sealed record RunPhases(int Steps, int Observed)
     /// <summary>The fewest steps that leave something to measure in both phases.</summary>
     public const int StepsMin = 40;
 
+    /// <summary>The most steps of a run.</summary>
+    public const int StepsMax = 1_000_000;
+
     /// <summary>Steps at the beginning of each phase that are not measured.</summary>
     public const int WarmUp = 10;
 

@@ -24,8 +24,11 @@ internal sealed record RunSettings(
     int MicroBatches,
     ulong Seed)
 {
-    private const int MicroBatchesMax = 65_536;
-    private const int StepsMax = 1_000_000;
+    /// <summary>The largest global batch.</summary>
+    public const int MicroBatchesMax = 65_536;
+
+    /// <summary>The largest TCP port.</summary>
+    public const int PortMax = 65_535;
 
     /// <summary>The job's name where no options file gives one.</summary>
     private const string JobName = "mixed-fleet";
@@ -47,18 +50,18 @@ internal sealed record RunSettings(
     {
         var errors = new List<string>();
         FleetDefinition? fleet = arguments.Fleet is { } fleetFile
-            ? Take(FleetFile.Read(fleetFile.ToString()), errors)
+            ? Take(FleetFile.Read(fleetFile), errors)
             : FleetFile.ReadDefault();
         TextCorpus? corpus = Take(
             arguments.Text is { } text
-                ? TextCorpus.FromFile(text.ToString(), ModelShape.ContextBytes)
+                ? TextCorpus.FromFile(text, ModelShape.ContextBytes)
                 : TextCorpus.FromRepository(ModelShape.ContextBytes),
             errors);
         StragglerGuardOptions? options = ReadOptions(arguments.Options, errors);
         SlowdownSchedule? slowdowns = fleet is null ? null : Take(SlowdownSchedule.Parse(arguments.Slow, fleet), errors);
-        if (arguments.Steps is < RunPhases.StepsMin or > StepsMax)
+        if (arguments.Steps is < RunPhases.StepsMin or > RunPhases.StepsMax)
         {
-            errors.Add($"--steps {arguments.Steps}: must be {RunPhases.StepsMin} to {StepsMax}");
+            errors.Add($"--steps {arguments.Steps}: must be {RunPhases.StepsMin} to {RunPhases.StepsMax}");
         }
 
         int fewest = fleet?.Ranks.Count ?? 1;
@@ -69,9 +72,9 @@ internal sealed record RunSettings(
                 (fleet is null ? "" : $"; the fleet has {fewest} ranks and the even deal gives each at least one"));
         }
 
-        if (arguments.MetricsPort is < 0 or > 65_535)
+        if (arguments.MetricsPort is < 0 or > PortMax)
         {
-            errors.Add($"--metrics-port {arguments.MetricsPort}: must be 0 to 65535");
+            errors.Add($"--metrics-port {arguments.MetricsPort}: must be 0 to {PortMax}");
         }
 
         if (errors.Count > 0 || fleet is null || corpus is null || options is null || slowdowns is null)
@@ -84,14 +87,14 @@ internal sealed record RunSettings(
             fleet, corpus, options, slowdowns, RunPhases.Of(steps), arguments.MicroBatches, arguments.Seed));
     }
 
-    private static StragglerGuardOptions? ReadOptions(FileInfo? file, List<string> errors)
+    private static StragglerGuardOptions? ReadOptions(string? file, List<string> errors)
     {
         if (file is null)
         {
             return new StragglerGuardOptions { Job = JobName, Agent = new AgentSection { IntervalMs = SampleAgentIntervalMs } };
         }
 
-        OptionsOutcome outcome = OptionsReader.ReadFile(file.ToString());
+        OptionsOutcome outcome = OptionsReader.ReadFile(file);
         errors.AddRange(outcome.Errors.Select(error => error.ToString()));
         return outcome.Options;
     }

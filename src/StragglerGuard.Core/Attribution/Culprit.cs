@@ -14,13 +14,13 @@ public readonly record struct Culprit(Rank? Rank = null, int? Replica = null, in
     /// <param name="node">Its machine; null where unknown.</param>
     public static Culprit At(Rank rank, Topology? topology, int stage, NodeId? node)
     {
-        if (topology is null || rank.Value >= topology.Ranks)
+        if (topology is null || rank.Value >= topology.WorldSize)
         {
             return new Culprit(rank, null, stage, node);
         }
 
-        RankPosition position = topology.PositionOf(rank);
-        return new Culprit(rank, position.Replica, position.Stage, node);
+        RankCoordinates at = topology.CoordinatesOf(rank);
+        return new Culprit(rank, at.Data, at.Pipeline, node);
     }
 
     /// <inheritdoc/>

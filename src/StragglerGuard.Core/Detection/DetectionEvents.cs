@@ -40,7 +40,7 @@ public readonly record struct DetectionEvent
     /// <summary>What the rank was measured against.</summary>
     public DetectionMode Mode { get; init; }
 
-    /// <summary>Step at which it began: the CUSUM last left zero there.</summary>
+    /// <summary>Step at which it began: the likeliest one of a change, the oldest one known where there was none.</summary>
     public long OnsetStep { get; init; }
 
     /// <summary>Step whose frame brought the certainty.</summary>

@@ -153,9 +153,9 @@ public sealed class JobDetector
             throw new ArgumentOutOfRangeException(nameof(options), options.MinimumEffect, "The minimum effect is above 0 and at most 1.");
         }
 
-        if (options.Topology is { } topology && topology.Ranks != cohorts.Count)
+        if (options.Topology is { } topology && topology.WorldSize != cohorts.Count)
         {
-            throw new ArgumentException($"The layout has {topology.Ranks} ranks, the job {cohorts.Count}.", nameof(options));
+            throw new ArgumentException($"The layout has {topology.WorldSize} ranks, the job {cohorts.Count}.", nameof(options));
         }
 
         if (options.Nodes is { } nodes && nodes.Count != cohorts.Count)

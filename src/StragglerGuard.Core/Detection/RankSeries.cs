@@ -6,8 +6,14 @@ namespace StragglerGuard.Core.Detection;
 /// <remarks>A level is log(compute time per unit of work); a residual is a level's distance from what it is compared with.</remarks>
 internal sealed class RankSeries
 {
-    /// <summary>Steps for which a former level is remembered after the rank left it for a faster one.</summary>
+    /// <summary>The most steps for which a former level is remembered after the rank left it for a faster one.</summary>
     public const int FormerLevelSteps = 512;
+
+    /// <summary>
+    /// And so many times the steps that the rank was seen at it: a level of a few steps, such as those of a program that still warms up,
+    /// excuses no slowness hundreds of steps later.
+    /// </summary>
+    public const int FormerLevelShare = 4;
 
     /// <summary>Steps whose values a baseline may be begun anew from.</summary>
     public const int RecentSteps = 32;
@@ -116,6 +122,33 @@ internal sealed class RankSeries
 
     public double RecentResidual(int steps) => RecentMedian(_recentResidual, steps);
 
+    /// <summary>
+    /// The likeliest first step of the change that the CUSUM found: the one from which on the values lie farthest, in sum, beyond the
+    /// middle of the levels before and after. The CUSUM's own estimate is as early as the last bit of noise that it had not shaken off.
+    /// </summary>
+    /// <remarks>Maximum likelihood for normal noise (Hinkley, Biometrika 1970). Reaches as far back as steps are remembered.</remarks>
+    public long FindOnset()
+    {
+        double[] recent = AgainstPeers is null ? _recentLevel : _recentResidual;
+        double middle = 0.5 * (Judged.Center + RecentMedian(recent, Parameters.CheckSteps));
+        double sum = 0;
+        double largest = double.NegativeInfinity;
+        int backAtLargest = 0;
+        for (int back = 0; back < _recentCount; back++)
+        {
+            sum += recent[(_newest - back + RecentSteps) % RecentSteps] - middle;
+            if (sum > largest)
+            {
+                largest = sum;
+                backAtLargest = back;
+            }
+        }
+
+        return backAtLargest == RecentSteps - 1
+            ? Cusum.UpOnsetStep
+            : _recentStep[(_newest - backAtLargest + RecentSteps) % RecentSteps];
+    }
+
     /// <summary>Takes the newest step into the baselines while they are learned for the first time or anew.</summary>
     public void Learn(double level, double residual, long step)
     {
@@ -221,9 +254,10 @@ internal sealed class RankSeries
     public void FollowFaster(int steps, double shift)
     {
         double former = OwnReference;
+        long seenAtIt = Math.Max(0, _recentStep[_newest] - steps + 1 - LearnedFromStep);
         Follow(steps, shift);
         _formerLevel = former;
-        _formerLevelLeft = FormerLevelSteps;
+        _formerLevelLeft = (int)Math.Max(_formerLevelLeft, Math.Min(FormerLevelSteps, FormerLevelShare * seenAtIt));
     }
 
     /// <summary>Moves a flagged rank's frozen history along with a change that is common to all.</summary>

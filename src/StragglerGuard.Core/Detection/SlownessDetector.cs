@@ -235,7 +235,7 @@ public sealed partial class SlownessDetector : IRankScreen
             }
             else if (Check(rank, count, commonShift, out double residual, out double threshold))
             {
-                Accuse(rank, VerdictKind.PersistentSlowness, _series[rank].Cusum.UpOnsetStep, residual, _shift[rank], threshold, sink);
+                Accuse(rank, VerdictKind.PersistentSlowness, _series[rank].FindOnset(), residual, _shift[rank], threshold, sink);
             }
         }
     }

@@ -1,122 +1,167 @@
+using System.Collections.Immutable;
+
 namespace StragglerGuard.Core;
 
-/// <summary>How a job's ranks are laid out, in Megatron's default order: tensor parallel fastest, then data parallel, then pipeline stages.</summary>
+/// <summary>One dimension along which ranks are numbered.</summary>
+public enum ParallelDimension
+{
+    /// <summary>Slices of the same layers.</summary>
+    Tensor = 0,
+
+    /// <summary>Other samples, the same parameters.</summary>
+    Data = 1,
+
+    /// <summary>Consecutive stages of one replica.</summary>
+    Pipeline = 2,
+}
+
+/// <summary>Where a rank stands.</summary>
+/// <param name="Tensor">0 … TP − 1.</param>
+/// <param name="Data">The data-parallel replica, 0 … DP − 1.</param>
+/// <param name="Pipeline">The stage, 0 … PP − 1.</param>
+/// <param name="Expert">Position in its expert-parallel group, 0 … EP − 1.</param>
+public readonly record struct RankCoordinates(int Tensor, int Data, int Pipeline, int Expert);
+
+/// <summary>
+/// How the ranks of a job are laid out: the sizes of its tensor-, data-, pipeline- and expert-parallel groups, and the order in which
+/// ranks are numbered along them. A purely data-parallel job is the trivial case.
+/// </summary>
 /// <remarks>
-/// Megatron-LM's <c>tp-cp-ep-dp-pp</c> without context parallelism: rank = tp + TP · (dp + DP · pp). Experts are spread within the data-parallel ranks of a
-/// stage: ep = dp mod EP. A plain data-parallel job is the trivial case, TP = PP = EP = 1.
+/// As Megatron-LM numbers ranks (<c>RankGenerator</c> in megatron/core/parallel_state.py): the first dimension of the order varies fastest, by
+/// default <c>tp-dp-pp</c>. Expert parallelism divides the data-parallel dimension: with EP = e, replicas e·g … e·g + e − 1 hold the experts of one
+/// group, so it does not change the number of ranks.
 /// </remarks>
 public sealed record Topology
 {
-    /// <summary>Lays out TP × DP × PP ranks.</summary>
-    /// <param name="tensorParallel">Ranks that share each layer, 1 or more.</param>
-    /// <param name="pipelineParallel">Pipeline stages, 1 or more.</param>
-    /// <param name="dataParallel">Replicas, 1 or more.</param>
-    /// <param name="expertParallel">Ranks that the experts are spread over, 1 or more; divides <paramref name="dataParallel"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
-    /// <exception cref="ArgumentException">The expert-parallel size does not divide the data-parallel one.</exception>
-    /// <exception cref="OverflowException">There are more ranks than an int counts.</exception>
-    public Topology(int tensorParallel, int pipelineParallel, int dataParallel, int expertParallel = 1)
+    /// <summary>Megatron's default: tensor fastest, pipeline slowest.</summary>
+    public static readonly ImmutableArray<ParallelDimension> MegatronOrder =
+        [ParallelDimension.Tensor, ParallelDimension.Data, ParallelDimension.Pipeline];
+
+    private readonly ImmutableArray<int> _strides;
+
+    /// <summary>Lays a job out.</summary>
+    /// <param name="tensor">TP, 1 or more.</param>
+    /// <param name="pipeline">PP, 1 or more.</param>
+    /// <param name="data">DP, 1 or more.</param>
+    /// <param name="expert">EP, 1 or more; divides DP.</param>
+    /// <param name="order">Every dimension once, the fastest first; Megatron's where left out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the job has more than 2³¹ − 1 ranks.</exception>
+    /// <exception cref="ArgumentException">EP does not divide DP, or the order does not name every dimension once.</exception>
+    public Topology(int tensor, int pipeline, int data, int expert = 1, ImmutableArray<ParallelDimension> order = default)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(tensorParallel, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(pipelineParallel, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(dataParallel, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(expertParallel, 1);
-        if (dataParallel % expertParallel != 0)
+        ArgumentOutOfRangeException.ThrowIfLessThan(tensor, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(pipeline, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(data, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(expert, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((Int128)tensor * pipeline * data, int.MaxValue, nameof(data));
+        if (data % expert != 0)
         {
-            throw new ArgumentException($"{expertParallel} expert-parallel ranks do not divide {dataParallel} replicas.", nameof(expertParallel));
+            throw new ArgumentException($"EP = {expert} does not divide DP = {data}: expert parallelism divides the data-parallel ranks.", nameof(expert));
         }
 
-        TensorParallel = tensorParallel;
-        PipelineParallel = pipelineParallel;
-        DataParallel = dataParallel;
-        ExpertParallel = expertParallel;
-        Ranks = checked(tensorParallel * dataParallel * pipelineParallel);
+        TensorSize = tensor;
+        PipelineSize = pipeline;
+        DataSize = data;
+        ExpertSize = expert;
+        Order = order.IsDefault ? MegatronOrder : order;
+        if (Order.Length != MegatronOrder.Length || MegatronOrder.Any(dimension => !Order.Contains(dimension)))
+        {
+            throw new ArgumentException($"The order must name every dimension once; it is {string.Join('-', Order)}.", nameof(order));
+        }
+
+        var strides = new int[MegatronOrder.Length];
+        int stride = 1;
+        foreach (ParallelDimension dimension in Order)
+        {
+            strides[(int)dimension] = stride;
+            stride *= SizeOf(dimension);
+        }
+
+        _strides = [.. strides];
     }
 
-    /// <summary>Ranks that share each layer.</summary>
-    public int TensorParallel { get; }
+    /// <summary>TP.</summary>
+    public int TensorSize { get; }
 
-    /// <summary>Pipeline stages.</summary>
-    public int PipelineParallel { get; }
+    /// <summary>PP.</summary>
+    public int PipelineSize { get; }
 
-    /// <summary>Data-parallel replicas.</summary>
-    public int DataParallel { get; }
+    /// <summary>DP.</summary>
+    public int DataSize { get; }
 
-    /// <summary>Ranks that the experts of a layer are spread over.</summary>
-    public int ExpertParallel { get; }
+    /// <summary>EP.</summary>
+    public int ExpertSize { get; }
 
-    /// <summary>Ranks of the job.</summary>
-    public int Ranks { get; }
+    /// <summary>The dimensions, the fastest first.</summary>
+    public ImmutableArray<ParallelDimension> Order { get; }
 
-    /// <summary>A purely data-parallel job.</summary>
+    /// <summary>Ranks of the job: TP · DP · PP.</summary>
+    public int WorldSize => TensorSize * DataSize * PipelineSize;
+
+    /// <summary>A job of replicas of one rank each.</summary>
     /// <param name="ranks">1 or more.</param>
-    public static Topology DataParallelOnly(int ranks) => new(1, 1, ranks);
+    public static Topology DataParallel(int ranks) => new(tensor: 1, pipeline: 1, data: ranks);
 
     /// <summary>Where a rank stands.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such rank.</exception>
-    public RankPosition PositionOf(Rank rank)
+    /// <exception cref="ArgumentOutOfRangeException">The job has no such rank.</exception>
+    public RankCoordinates CoordinatesOf(Rank rank)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rank.Value, nameof(rank));
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank.Value, Ranks, nameof(rank));
-        int replica = rank.Value / TensorParallel % DataParallel;
-        return new RankPosition(
-            rank.Value % TensorParallel, rank.Value / (TensorParallel * DataParallel), replica, replica % ExpertParallel);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank.Value, WorldSize, nameof(rank));
+        int Along(ParallelDimension dimension) => rank.Value / _strides[(int)dimension] % SizeOf(dimension);
+        int data = Along(ParallelDimension.Data);
+        return new RankCoordinates(Along(ParallelDimension.Tensor), data, Along(ParallelDimension.Pipeline), data % ExpertSize);
     }
 
-    /// <summary>The rank at a position; <see cref="RankPosition.Expert"/> follows from the replica and is not read.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such position.</exception>
-    public Rank RankAt(RankPosition position)
+    /// <summary>Who stands there.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A coordinate is outside of the layout.</exception>
+    public Rank RankOf(int tensor, int data, int pipeline)
     {
-        ThrowIfNotBelow(position.Tensor, TensorParallel, nameof(position));
-        ThrowIfNotBelow(position.Stage, PipelineParallel, nameof(position));
-        ThrowIfNotBelow(position.Replica, DataParallel, nameof(position));
-        return new Rank(position.Tensor + (TensorParallel * (position.Replica + (DataParallel * position.Stage))));
-    }
-
-    /// <summary>How many groups of a kind there are.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The kind is unknown.</exception>
-    public int GroupCount(GroupKind kind) => Ranks / GroupSize(kind);
-
-    /// <summary>The ranks of one group, in the order of their place in it.</summary>
-    /// <param name="kind">What the members share.</param>
-    /// <param name="index">0 … <see cref="GroupCount"/> − 1, by smallest member as Megatron counts them.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such group.</exception>
-    public IReadOnlyList<Rank> MembersOf(GroupKind kind, int index)
-    {
-        ThrowIfNotBelow(index, GroupCount(kind), nameof(index));
-        int size = GroupSize(kind);
-        int stride = kind switch
+        int At(ParallelDimension dimension, int coordinate)
         {
-            GroupKind.DataParallel or GroupKind.ExpertParallel => TensorParallel,
-            GroupKind.PipelineParallel => TensorParallel * DataParallel,
-            _ => 1,
+            ArgumentOutOfRangeException.ThrowIfNegative(coordinate, dimension.ToString());
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(coordinate, SizeOf(dimension), dimension.ToString());
+            return coordinate * _strides[(int)dimension];
+        }
+
+        return new Rank(
+            At(ParallelDimension.Tensor, tensor) + At(ParallelDimension.Data, data) + At(ParallelDimension.Pipeline, pipeline));
+    }
+
+    /// <summary>The ranks that share a process group with a rank, itself included, ascending.</summary>
+    /// <param name="rank">Whose group.</param>
+    /// <param name="kind">Which of its groups.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The job has no such rank, or there is no such kind.</exception>
+    public ImmutableArray<Rank> MembersOf(Rank rank, GroupKind kind)
+    {
+        RankCoordinates at = CoordinatesOf(rank);
+        IEnumerable<Rank> members = kind switch
+        {
+            GroupKind.Job => Enumerable.Range(0, WorldSize).Select(member => new Rank(member)),
+            GroupKind.DataParallel => Enumerable.Range(0, DataSize).Select(data => RankOf(at.Tensor, data, at.Pipeline)),
+            GroupKind.TensorParallel => Enumerable.Range(0, TensorSize).Select(tensor => RankOf(tensor, at.Data, at.Pipeline)),
+            GroupKind.PipelineParallel => Enumerable.Range(0, PipelineSize).Select(stage => RankOf(at.Tensor, at.Data, stage)),
+            GroupKind.ExpertParallel => Enumerable.Range(at.Data - at.Expert, ExpertSize).Select(data => RankOf(at.Tensor, data, at.Pipeline)),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of group."),
         };
-
-        // Groups of a stride interleave: "stride" of them start side by side, and then the next block begins.
-        int first = (index / stride * stride * size) + (index % stride);
-        return [.. Enumerable.Range(0, size).Select(place => new Rank(first + (place * stride)))];
+        return [.. members.Order()];
     }
 
-    private static void ThrowIfNotBelow(int value, int limit, string name)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(value, name);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(value, limit, name);
-    }
+    /// <summary>Compares sizes and order.</summary>
+    public bool Equals(Topology? other) =>
+        other is not null && TensorSize == other.TensorSize && PipelineSize == other.PipelineSize && DataSize == other.DataSize
+        && ExpertSize == other.ExpertSize && Order.SequenceEqual(other.Order);
 
-    private int GroupSize(GroupKind kind) => kind switch
+    /// <inheritdoc/>
+    public override int GetHashCode() => (((((TensorSize * 31) + PipelineSize) * 31) + DataSize) * 31) + ExpertSize;
+
+    /// <inheritdoc/>
+    public override string ToString() => $"TP {TensorSize} × PP {PipelineSize} × DP {DataSize}, EP {ExpertSize}, {string.Join('-', Order)}";
+
+    private int SizeOf(ParallelDimension dimension) => dimension switch
     {
-        GroupKind.Job => Ranks,
-        GroupKind.DataParallel => DataParallel,
-        GroupKind.TensorParallel => TensorParallel,
-        GroupKind.PipelineParallel => PipelineParallel,
-        GroupKind.ExpertParallel => ExpertParallel,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such kind of group."),
+        ParallelDimension.Tensor => TensorSize,
+        ParallelDimension.Data => DataSize,
+        _ => PipelineSize,
     };
 }
-
-/// <summary>Where a rank stands in a <see cref="Topology"/>; all 0-based.</summary>
-/// <param name="Tensor">Place among the ranks that share its layers.</param>
-/// <param name="Stage">Pipeline stage.</param>
-/// <param name="Replica">Data-parallel replica.</param>
-/// <param name="Expert">Place among the ranks that share its experts.</param>
-public readonly record struct RankPosition(int Tensor, int Stage, int Replica, int Expert = 0);

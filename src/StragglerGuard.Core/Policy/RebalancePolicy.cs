@@ -1,4 +1,5 @@
 using System.Globalization;
+using StragglerGuard.Core.Baselines;
 using StragglerGuard.Core.Planning;
 
 namespace StragglerGuard.Core.Policy;
@@ -23,6 +24,12 @@ namespace StragglerGuard.Core.Policy;
 /// </remarks>
 public sealed class RebalancePolicy
 {
+    /// <summary>1.4826 · (median of absolute deviations) estimates σ of normal noise.</summary>
+    private const double SigmaPerDeviation = 1.4826;
+
+    /// <summary>A median's standard error over that of a mean, for normal noise: √(π/2).</summary>
+    private const double MedianErrorOverMean = 1.2533;
+
     /// <summary>A handful of frames may agree by luck.</summary>
     private const double SigmaMin = 0.002;
 
@@ -280,17 +287,17 @@ public sealed class RebalancePolicy
                 scratch[frame] = _complete[(frame * n) + rank];
             }
 
-            var median = Median.OfScratch(scratch);
+            var median = OrderStatistics.Median(scratch);
             for (var frame = 0; frame < frames; frame++)
             {
                 scratch[frame] = Math.Abs((_complete[(frame * n) + rank] / median) - 1);
             }
 
             scratch.CopyTo(_deviations.AsSpan(rank * frames));
-            _sigmas[rank] = Median.SigmaPerDeviation * Median.OfScratch(scratch);
+            _sigmas[rank] = SigmaPerDeviation * OrderStatistics.Median(scratch);
         }
 
-        var pooled = Median.SigmaPerDeviation * Median.OfScratch(_deviations.AsSpan(0, n * frames));
+        var pooled = SigmaPerDeviation * OrderStatistics.Median(_deviations.AsSpan(0, n * frames));
         for (var rank = 0; rank < n; rank++)
         {
             _sigmas[rank] = Math.Max(_sigmas[rank], Math.Max(pooled, SigmaMin));
@@ -301,7 +308,7 @@ public sealed class RebalancePolicy
     private double DoubtedGain(
         ReadOnlySpan<double> a, ReadOnlySpan<double> t, ReadOnlySpan<int> before, ReadOnlySpan<int> after, int frames, double common)
     {
-        var errors = _options.GainSigmas / Math.Sqrt(2) * Median.ErrorOverMean / Math.Sqrt(frames);
+        var errors = _options.GainSigmas / Math.Sqrt(2) * MedianErrorOverMean / Math.Sqrt(frames);
         var doubted = _deviations.AsSpan(0, t.Length);
         for (var rank = 0; rank < t.Length; rank++)
         {
@@ -322,7 +329,7 @@ public sealed class RebalancePolicy
             gains[frame] = 1 - ((common + RebalancePlanner.LongestOf(a, t, after)) / (common + RebalancePlanner.LongestOf(a, t, before)));
         }
 
-        return Median.OfScratch(gains);
+        return OrderStatistics.Median(gains);
     }
 
     private static void ThrowIfMalformed(PolicyInput input)

@@ -1,3 +1,5 @@
+using StragglerGuard.Core.Baselines;
+
 namespace StragglerGuard.Core.Policy;
 
 /// <summary>How long each rank takes for a unit of work, from its recent steps.</summary>
@@ -146,7 +148,7 @@ public sealed class SpeedEstimator
         Span<double> sorted = stackalloc double[WindowSamples];
         sorted = sorted[..count];
         _samples.AsSpan(rank.Value * WindowSamples, count).CopyTo(sorted);
-        return Median.OfScratch(sorted);
+        return OrderStatistics.Median(sorted);
     }
 
     /// <summary>Copies every rank's estimate.</summary>

@@ -1,6 +1,7 @@
 using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
@@ -42,11 +43,19 @@ public sealed class NodeAgent : IDisposable
     /// <summary>Adds a rank of this node.</summary>
     /// <param name="enrollment">Who it is.</param>
     /// <param name="communicator">All ranks of the job; used by the rank's own thread only, for the ballot.</param>
-    /// <exception cref="ArgumentException">The communicator is another rank's, or of another size.</exception>
+    /// <exception cref="ArgumentException">
+    /// The enrollment contradicts itself, or the communicator is another rank's or of another size.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The agent has stopped.</exception>
     public RankGuard Join(RankEnrollment enrollment, Communicator communicator)
     {
         ArgumentNullException.ThrowIfNull(enrollment);
         ArgumentNullException.ThrowIfNull(communicator);
+        if (enrollment.FindFault() is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(enrollment));
+        }
+
         if (communicator.Rank != enrollment.Rank || communicator.WorldSize != enrollment.WorldSize)
         {
             throw new ArgumentException(
@@ -55,7 +64,7 @@ public sealed class NodeAgent : IDisposable
                 nameof(communicator));
         }
 
-        var ring = StepRing.Allocate(_options.RingSlots);
+        var ring = StepRing.Allocate(_options.RingSlots, ControlPage.BytesFor(MicroBatchDeal.EncodedLengthOf(enrollment.WorldSize)));
         var guard = new RankGuard(this, enrollment, communicator, ring);
         lock (_gate)
         {
@@ -94,9 +103,13 @@ public sealed class NodeAgent : IDisposable
             {
                 leaving.Left = true;
             }
-        }
 
-        _wake.Set();
+            // A rank may outlive its agent, and the handle with it.
+            if (!_closing)
+            {
+                _wake.Set();
+            }
+        }
     }
 
     private void OnOffer(OfferedPlan offer)

@@ -100,9 +100,12 @@ public sealed class RankGuard : IDisposable
     /// <param name="weight">The denominator of this rank's loss: samples or tokens; 0 where it had no work.</param>
     /// <param name="workloadFeature">What makes the work of one step larger than another's; 0 where nothing does.</param>
     /// <returns>Σ weight over all ranks: divide the sum of the gradients by it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The weight is negative or not finite. Nobody was told: the call may be repeated.</exception>
     public double Vote(double weight, double workloadFeature = 0)
     {
-        Ballot.Write(_ballot, weight, _voter.BeginVote());
+        // Refuses a weight that is none before the vote has begun.
+        Ballot.Write(_ballot, weight, _voter.Held.Epoch);
+        _voter.BeginVote();
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
         _recorder.Collective(timing.EnterNs, timing.ExitNs);
         _recorder.EndStep(_current.Count, weight, workloadFeature);

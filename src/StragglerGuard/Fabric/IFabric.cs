@@ -34,7 +34,7 @@ public interface IAgentPort : IDisposable
     /// <summary>Hands a report over without waiting. Where the way is jammed the oldest report gives way to the newest, counted.</summary>
     void Report(NodeReport report);
 
-    /// <summary>Reports that gave way so far.</summary>
+    /// <summary>Reports that gave way so far, or that were too large to send.</summary>
     long ReportsDropped { get; }
 
     /// <summary>Waits until everything that was handed over has left this process, or the time is over.</summary>

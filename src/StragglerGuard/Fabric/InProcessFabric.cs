@@ -61,6 +61,8 @@ public sealed class InProcessFabric : IFabric
 
     private sealed class GuardianPort(InProcessFabric fabric) : IGuardianPort
     {
+        private int _disposed;
+
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
 
         public bool IsLeader => true;
@@ -73,6 +75,13 @@ public sealed class InProcessFabric : IFabric
             }
         }
 
-        public void Dispose() => Interlocked.Exchange(ref fabric._guardians, 0);
+        public void Dispose()
+        {
+            // The place may be another guardian's by the second call.
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            {
+                Interlocked.Exchange(ref fabric._guardians, 0);
+            }
+        }
     }
 }

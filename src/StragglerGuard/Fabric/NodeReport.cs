@@ -47,6 +47,10 @@ public sealed record RankEnrollment(
     int MicroBatchesMin,
     int MicroBatchesMax)
 {
+    /// <summary>The most ranks that a job may have.</summary>
+    /// <value>1,048,576: beyond any fleet, and small enough that one report can't have the guardian take all memory.</value>
+    internal const int WorldSizeMax = 1 << 20;
+
     /// <summary>
     /// The place of a rank in generation 0 of a purely data-parallel job: one stage, and any share of the batch but none, so that
     /// the rank's speed stays known.
@@ -67,6 +71,18 @@ public sealed record RankEnrollment(
             new WorkerId(node, $"{deviceClass}-{communicator.Rank.Value}"), deviceClass, Stage: 0, microBatches,
             MicroBatchesMin: 1, MicroBatchesMax: microBatches);
     }
+
+    /// <summary>What can't be so, in one sentence that names the field; null where all can.</summary>
+    internal string? FindFault() =>
+        string.IsNullOrEmpty(Job.Value) ? "the job has no name"
+        : Generation.Value < 0 ? $"generation {Generation.Value} is negative"
+        : WorldSize is < 1 or > WorldSizeMax ? $"a world size of {WorldSize} is not within 1 … {WorldSizeMax}"
+        : Rank.Value < 0 || Rank.Value >= WorldSize ? $"rank {Rank.Value} of {WorldSize} does not exist"
+        : Stage < 0 ? $"stage {Stage} is negative"
+        : TotalMicroBatches < 0 ? $"total micro-batches of {TotalMicroBatches} are negative"
+        : MicroBatchesMin < 0 || MicroBatchesMax < MicroBatchesMin
+            ? $"micro-batches of {MicroBatchesMin} at least and {MicroBatchesMax} at most contradict themselves"
+        : null;
 }
 
 /// <summary>A plan on its way down to the ranks of a job.</summary>

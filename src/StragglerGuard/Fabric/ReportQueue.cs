@@ -24,9 +24,12 @@ internal sealed class ReportQueue
     {
         if (!_channel.Writer.TryWrite(report))
         {
-            Interlocked.Increment(ref _dropped);
+            CountDropped();
         }
     }
+
+    /// <summary>A report that was read can't be delivered.</summary>
+    public void CountDropped() => Interlocked.Increment(ref _dropped);
 
     public void Complete() => _channel.Writer.TryComplete();
 }

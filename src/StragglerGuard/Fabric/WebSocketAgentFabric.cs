@@ -14,6 +14,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
 {
     private static readonly TimeSpan RetryFirst = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RetryLast = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(1);
+
+    /// <summary>A guardian whose machine vanished says nothing: after so long without an answer the agent looks for it anew.</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
 
     private readonly Uri _guardian;
     private readonly string _token;
@@ -66,6 +70,9 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         private readonly ReportQueue _reports = new(capacity: 256);
         private readonly CancellationTokenSource _closing = new();
         private readonly Task _running;
+        private readonly Lazy<Task> _close;
+        private NodeReport? _unsent;
+        private volatile bool _isConnected;
         private long _reported;
         private long _sent;
 
@@ -75,6 +82,7 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             _token = token;
             _onOffer = onOffer;
             _running = Task.Run(RunAsync);
+            _close = new Lazy<Task>(StopAsync);
         }
 
         public long ReportsDropped => _reports.Dropped;
@@ -104,17 +112,26 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             }
         }
 
-        public async Task CloseAsync()
-        {
-            _reports.Complete();
-            await _closing.CancelAsync().ConfigureAwait(false);
-            await _running.ConfigureAwait(false);
-        }
+        /// <summary>The agent and its fabric may both close it, in either order.</summary>
+        public Task CloseAsync() => _close.Value;
 
         public void Dispose()
         {
             CloseAsync().GetAwaiter().GetResult();
             _closing.Dispose();
+        }
+
+        private async Task StopAsync()
+        {
+            _reports.Complete();
+            if (_isConnected)
+            {
+                // What was sent last arrives for certain only where the connection ends in order.
+                await Task.WhenAny(_running, Task.Delay(CloseLimit)).ConfigureAwait(false);
+            }
+
+            await _closing.CancelAsync().ConfigureAwait(false);
+            await _running.ConfigureAwait(false);
         }
 
         private async Task RunAsync()
@@ -127,17 +144,19 @@ public sealed class WebSocketAgentFabric : IAgentFabric
                     using var socket = new ClientWebSocket();
                     socket.Options.SetRequestHeader("Authorization", $"Bearer {_token}");
                     socket.Options.Proxy = null;
+                    socket.Options.KeepAliveInterval = SilenceLimit / 3;
+                    socket.Options.KeepAliveTimeout = SilenceLimit;
                     await socket.ConnectAsync(_guardian, _closing.Token).ConfigureAwait(false);
                     retry = RetryFirst;
-                    await ServeAsync(socket).ConfigureAwait(false);
+                    if (await HasSaidAllAsync(socket).ConfigureAwait(false))
+                    {
+                        return;
+                    }
                 }
-                catch (Exception lost) when (lost is WebSocketException or HttpRequestException or IOException)
+                catch (Exception lost) when (
+                    lost is WebSocketException or HttpRequestException or IOException or ObjectDisposedException or OperationCanceledException)
                 {
-                    // Nobody there, or gone: try again below.
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
+                    // Nobody there, or gone: try again below, unless it was we who closed.
                 }
 
                 try
@@ -153,39 +172,68 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             }
         }
 
-        private async Task ServeAsync(ClientWebSocket socket)
+        /// <summary>Sends what there is until the connection or the agent ends.</summary>
+        /// <returns>Whether the agent has, with everything sent.</returns>
+        private async Task<bool> HasSaidAllAsync(ClientWebSocket socket)
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
-            Task receiving = ReceiveOffersAsync(socket, ending.Token);
+            Task receiving = ReceiveOffersAsync(socket, ending);
+            _isConnected = true;
             try
             {
-                ValueTask<bool> more = _reports.Reader.WaitToReadAsync(ending.Token);
-                Task<bool> waiting = more.AsTask();
-                while (await Task.WhenAny(waiting, receiving).ConfigureAwait(false) == waiting && await waiting.ConfigureAwait(false))
+                while (true)
                 {
-                    while (_reports.Reader.TryRead(out NodeReport? report))
+                    // What a broken connection didn't take goes first over the next.
+                    while (_unsent is not null || _reports.Reader.TryRead(out _unsent))
                     {
-                        await socket.SendAsync(WireFormat.Encode(report), WebSocketMessageType.Binary, true, ending.Token)
-                            .ConfigureAwait(false);
-                        Interlocked.Increment(ref _sent);
+                        await SendAsync(socket, _unsent, ending.Token).ConfigureAwait(false);
+                        _unsent = null;
                     }
 
-                    waiting = _reports.Reader.WaitToReadAsync(ending.Token).AsTask();
+                    Task<bool> waiting = _reports.Reader.WaitToReadAsync(ending.Token).AsTask();
+                    if (await Task.WhenAny(receiving, waiting).ConfigureAwait(false) == receiving)
+                    {
+                        return false;
+                    }
+
+                    if (!await waiting.ConfigureAwait(false))
+                    {
+                        await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ending.Token).ConfigureAwait(false);
+                        await receiving.ConfigureAwait(false);
+                        return true;
+                    }
                 }
             }
             finally
             {
+                _isConnected = false;
                 await ending.CancelAsync().ConfigureAwait(false);
                 await receiving.ConfigureAwait(false);
             }
         }
 
-        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationToken ending)
+        private async Task SendAsync(ClientWebSocket socket, NodeReport report, CancellationToken ending)
+        {
+            byte[] message = WireFormat.Encode(report);
+            if (message.Length > WireFormat.MessageBytesMax)
+            {
+                // The guardian would close the connection over it, and over it again on the next.
+                _reports.CountDropped();
+                return;
+            }
+
+            await socket.SendAsync(message, WebSocketMessageType.Binary, true, ending).ConfigureAwait(false);
+            Interlocked.Increment(ref _sent);
+        }
+
+        /// <summary>Takes offers until the connection ends. Then it ends the sending, too, which may never notice by itself.</summary>
+        private async Task ReceiveOffersAsync(ClientWebSocket socket, CancellationTokenSource ending)
         {
             var buffer = new ArrayBufferWriter<byte>(4096);
             try
             {
-                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false) >= 0)
+                while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending.Token).ConfigureAwait(false)
+                    == MessageReceipt.Whole)
                 {
                     if (WireFormat.TryDecodeOffer(buffer.WrittenSpan, out OfferedPlan? offer, out _))
                     {
@@ -196,6 +244,10 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             catch (Exception lost) when (lost is WebSocketException or OperationCanceledException)
             {
                 // The sending side of the same connection reconnects.
+            }
+            finally
+            {
+                await ending.CancelAsync().ConfigureAwait(false);
             }
         }
     }

@@ -24,6 +24,9 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     /// <summary>Agents that may be connected at once; guardians serve thousands.</summary>
     private const int ConnectionsMax = 32_768;
 
+    /// <summary>An agent that answers no ping for so long is gone, or will come back by itself.</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
+
     private readonly byte[] _tokenHash;
     private readonly ReportQueue _reports = new(capacity: 4096);
     private readonly ConcurrentDictionary<long, Channel<byte[]>> _agents = [];
@@ -32,6 +35,8 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     private long _connections;
     private long _refused;
     private int _guardians;
+    private int _disposed;
+    private volatile string? _lastRefusal;
 
     private WebSocketGuardianFabric(string token) => _tokenHash = HashOf(token);
 
@@ -40,6 +45,9 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
 
     /// <summary>Messages and connections refused so far: wrong token, malformed, oversized, or of a newer schema.</summary>
     public long Refused => Interlocked.Read(ref _refused);
+
+    /// <summary>Why the last message or connection was refused, in words that name the field; null while none was.</summary>
+    public string? LastRefusal => _lastRefusal;
 
     /// <summary>Agents connected now.</summary>
     public int Agents => _agents.Count;
@@ -56,7 +64,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         var fabric = new WebSocketGuardianFabric(token);
         fabric._server = await EmbeddedServer.StartAsync(new IPEndPoint(address, port), ConnectionsMax, application =>
         {
-            application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5) });
+            application.UseWebSockets(new WebSocketOptions { KeepAliveInterval = SilenceLimit / 3, KeepAliveTimeout = SilenceLimit });
             application.Run(fabric.ServeAsync);
         }).ConfigureAwait(false);
         return fabric;
@@ -76,6 +84,11 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _closing.CancelAsync().ConfigureAwait(false);
         _reports.Complete();
         await _server!.DisposeAsync().ConfigureAwait(false);
@@ -91,10 +104,10 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
             && CryptographicOperations.FixedTimeEquals(HashOf(shown["Bearer ".Length..]), _tokenHash);
         if (!known || context.Request.Path != Path || !context.WebSockets.IsWebSocketRequest)
         {
-            Interlocked.Increment(ref _refused);
-            context.Response.StatusCode = !known ? StatusCodes.Status401Unauthorized
-                : context.Request.Path != Path ? StatusCodes.Status404NotFound
-                : StatusCodes.Status400BadRequest;
+            (context.Response.StatusCode, string reason) = !known ? (StatusCodes.Status401Unauthorized, "a connection without the fabric's token")
+                : context.Request.Path != Path ? (StatusCodes.Status404NotFound, $"a connection to another path than {Path}")
+                : (StatusCodes.Status400BadRequest, "a request that opens no WebSocket");
+            Refuse(reason);
             return;
         }
 
@@ -124,22 +137,38 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     private async Task ReceiveReportsAsync(WebSocket socket, CancellationToken ending)
     {
         var buffer = new ArrayBufferWriter<byte>(64 << 10);
-        while (await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false) >= 0)
+        while (true)
         {
-            if (WireFormat.TryDecodeReport(buffer.WrittenSpan, out NodeReport? report, out _))
+            MessageReceipt receipt = await WebSocketMessages.ReceiveAsync(socket, buffer, WireFormat.MessageBytesMax, ending).ConfigureAwait(false);
+            if (receipt == MessageReceipt.Closed)
+            {
+                await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ending).ConfigureAwait(false);
+                return;
+            }
+
+            if (receipt == MessageReceipt.TooLarge)
+            {
+                string limit = $"a message of more than {WireFormat.MessageBytesMax} bytes";
+                Refuse(limit);
+                await socket.CloseOutputAsync(WebSocketCloseStatus.MessageTooBig, limit, ending).ConfigureAwait(false);
+                return;
+            }
+
+            if (WireFormat.TryDecodeReport(buffer.WrittenSpan, out NodeReport? report, out string reason))
             {
                 _reports.Enqueue(report);
             }
             else
             {
-                Interlocked.Increment(ref _refused);
+                Refuse(reason);
             }
         }
+    }
 
-        if (socket.State == WebSocketState.CloseReceived)
-        {
-            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ending).ConfigureAwait(false);
-        }
+    private void Refuse(string reason)
+    {
+        _lastRefusal = reason;
+        Interlocked.Increment(ref _refused);
     }
 
     private static async Task SendOffersAsync(WebSocket socket, ChannelReader<byte[]> offers, CancellationToken ending)
@@ -159,6 +188,8 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
 
     private sealed class GuardianPort(WebSocketGuardianFabric fabric) : IGuardianPort
     {
+        private int _disposed;
+
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
 
         public bool IsLeader => true;
@@ -172,6 +203,13 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
             }
         }
 
-        public void Dispose() => Interlocked.Exchange(ref fabric._guardians, 0);
+        public void Dispose()
+        {
+            // The place may be another guardian's by the second call.
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            {
+                Interlocked.Exchange(ref fabric._guardians, 0);
+            }
+        }
     }
 }

@@ -24,18 +24,25 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>A tick of the guardian's own that is later than this is a pause.</summary>
     private const double PauseSeconds = 1;
 
+    /// <summary>
+    /// Between two writings of the metrics lies so many times what one takes: percentiles of a hundred thousand ranks are no matter of a
+    /// quarter of a second.
+    /// </summary>
+    private const int PublishPauseFactor = 9;
+
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
-    private readonly StragglerGuardOptions _options;
-    private readonly GuardInstruments _instruments;
+    private readonly LedgerPlace _place;
     private readonly Lock _gate = new();
-    private readonly Dictionary<JobId, GuardedJob> _jobs = [];
-    private readonly Dictionary<JobId, ModeSchedule> _modes = [];
+    private readonly JobRoster _roster;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
     private long _reportsRefused;
+    private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
+    private long _publishAtNs;
     private string? _complaint;
+    private volatile string? _lastFault;
 
     /// <summary>Begins to guard whatever jobs report.</summary>
     /// <param name="fabric">Where reports come from and plans go.</param>
@@ -50,18 +57,33 @@ public sealed class GuardianService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(instruments);
         _port = fabric.OpenGuardian();
         _ledger = ledger;
-        _options = options;
-        _instruments = instruments;
+        _place = new LedgerPlace(ledger, Learn);
+        _roster = new JobRoster(options, instruments);
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick and not throw.</summary>
+    /// <summary>
+    /// Told of every decision, after it stands in the ledger, on the guardian's thread; must be quick. What it throws goes to
+    /// <see cref="LastFault"/>.
+    /// </summary>
     public event Action<LedgerEntry>? Decided;
 
-    /// <summary>Reports that could not be used: another world size or batch than the job's first report named.</summary>
+    /// <summary>
+    /// Reports of a rank that could not be used: of an older generation than the job's newest, of another world size or batch than the
+    /// generation's first report named, impossible in themselves, or of a job that is judged no longer (<see cref="LastFault"/>).
+    /// </summary>
     public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
 
-    /// <summary>Changes what the guardian may do for a job, from a step on; holds for its later generations, too.</summary>
+    /// <summary>
+    /// The last mistake of the guardian's own, in words; null while there was none. A job that ran into one is judged no longer, which its
+    /// <see cref="JobStatus.PolicyReason"/> says; the other jobs are.
+    /// </summary>
+    public string? LastFault => _lastFault;
+
+    /// <summary>
+    /// Changes what the guardian may do for a job, from a step on, whatever was said before about later steps; holds for its later
+    /// generations, too. A plan that is on its way already is not called back.
+    /// </summary>
     /// <param name="job">The job; it need not have reported yet.</param>
     /// <param name="mode">Observe, advise or act.</param>
     /// <param name="fromStep">The first step whose frame is judged under the mode.</param>
@@ -69,32 +91,31 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            ModesOf(job).Set(mode, fromStep);
+            _roster.ModesOf(job).Set(mode, fromStep);
         }
     }
 
-    /// <summary>What is known of a job now; null where nothing was heard of it.</summary>
+    /// <summary>
+    /// What is known of a job now; null where nothing was heard of it, or so many jobs have ended since it did that it is forgotten.
+    /// </summary>
     public JobStatus? Status(JobId job)
     {
         lock (_gate)
         {
-            return _jobs.TryGetValue(job, out GuardedJob? guarded) ? guarded.Judge.Status() : null;
+            return _roster.Find(job)?.Status();
         }
     }
 
     /// <summary>Waits until every rank of the job has said that it left, and all of its steps are judged.</summary>
+    /// <param name="job">The job; it need not have reported yet. Where a new generation begins, its end is the job's.</param>
+    /// <param name="within">How long to wait.</param>
     /// <returns>Whether that came within the time.</returns>
     public async Task<bool> JobEndedAsync(JobId job, TimeSpan within)
     {
         Task ended;
         lock (_gate)
         {
-            if (!_jobs.TryGetValue(job, out GuardedJob? guarded))
-            {
-                return false;
-            }
-
-            ended = guarded.Ended.Task;
+            ended = _roster.EndOf(job).Task;
         }
 
         try
@@ -111,6 +132,11 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>Judges what has arrived, and stops. Jobs go on with their last plan.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _closing.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _port.Dispose();
@@ -131,9 +157,7 @@ public sealed class GuardianService : IAsyncDisposable
                 if (first == tick)
                 {
                     await tick.ConfigureAwait(false);
-                    ExamineSelf();
-                    OfferPendingAgain();
-                    PublishMetrics();
+                    Tick();
                     tick = again.WaitForNextTickAsync(_closing.Token).AsTask();
                     continue;
                 }
@@ -143,7 +167,8 @@ public sealed class GuardianService : IAsyncDisposable
                     return;
                 }
 
-                while (reports.TryRead(out NodeReport? report))
+                // However many there are, the tick comes in between.
+                while (!tick.IsCompleted && reports.TryRead(out NodeReport? report))
                 {
                     Take(report);
                 }
@@ -164,100 +189,147 @@ public sealed class GuardianService : IAsyncDisposable
     private void Take(NodeReport report)
     {
         List<LedgerEntry> decided = [];
+        List<GuardedJob> heard = [];
         lock (_gate)
         {
+            // All records first: a step is complete only with those of the last rank.
             foreach (RankReport rank in report.Ranks)
             {
-                if (JobOf(rank.Enrollment) is not { } job)
+                if (JobOf(rank.Enrollment) is not { } job || !TryJudge(job, judge => judge.Add(rank)))
                 {
                     Interlocked.Increment(ref _reportsRefused);
-                    continue;
                 }
-
-                job.Judge.Observe(rank, _complaint, decide => Commit(job, decide, decided));
-                if (job.Judge.HasEnded)
+                else if (!heard.Contains(job))
                 {
-                    job.Ended.TrySetResult();
+                    heard.Add(job);
                 }
             }
 
+            string? complaint = ExamineSelf();
+            foreach (GuardedJob job in heard)
+            {
+                job.HeardNs = MonotonicClock.NowNs();
+                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
+            }
         }
 
         foreach (LedgerEntry entry in decided)
         {
+            Tell(entry);
+        }
+
+        lock (_gate)
+        {
+            foreach (GuardedJob job in heard)
+            {
+                if (job.Judge.HasEnded)
+                {
+                    _roster.End(job);
+                }
+            }
+        }
+    }
+
+    private void Tell(LedgerEntry entry)
+    {
+        try
+        {
             Decided?.Invoke(entry);
         }
-    }
-
-    /// <summary>
-    /// Writes a decision under the next number. A plan takes that number as its epoch, so a number that no vote could tell from the
-    /// epoch in force is given up first. Refused where another guardian was faster: then that one decides.
-    /// </summary>
-    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided)
-    {
-        if (!_port.IsLeader)
+        catch (Exception mistake)
         {
-            return false;
-        }
-
-        while (true)
-        {
-            long sequence = _ledger.LastSequence + 1;
-            LedgerDecision? entry = decide(sequence);
-            if (entry is null)
-            {
-                return false;
-            }
-
-            if (!_ledger.Append(sequence, entry).Appended)
-            {
-                return false;
-            }
-
-            decided.Add(new LedgerEntry(sequence, entry));
-            switch (entry)
-            {
-                case NumberSkipped:
-                    continue;
-                case RebalanceDecided plan:
-                    job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
-                    _port.Offer(job.Pending);
-                    return true;
-                default:
-                    return true;
-            }
+            _lastFault = $"a listener to decisions failed: {mistake.Message}";
         }
     }
 
-    /// <summary>
-    /// A guardian that was paused reads old reports as if they were new: until it has kept its own time again it decides nothing.
-    /// </summary>
-    private void ExamineSelf()
+    private bool TryJudge(GuardedJob job, Action<JobJudge> part)
     {
-        long nowNs = MonotonicClock.NowNs();
-        double lateSeconds = ((nowNs - _lastTickNs) * 1e-9) - OfferAgain.TotalSeconds;
-        _lastTickNs = nowNs;
-        _complaint = lateSeconds > PauseSeconds
+        bool wasJudged = job.Fault is null;
+        bool isJudged = job.TryJudge(part);
+        if (wasJudged && !isJudged)
+        {
+            _lastFault = $"{job.Judge.Job} is {job.Fault}";
+        }
+
+        return isJudged;
+    }
+
+    /// <summary>Into the ledger first, down to the agents after.</summary>
+    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
+        _port.IsLeader && _place.Commit(decide, entry =>
+        {
+            decided.Add(entry);
+            if (entry.Decision is RebalanceDecided plan)
+            {
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                _port.Offer(job.Pending);
+            }
+        });
+
+    /// <summary>
+    /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
+    /// gone.
+    /// </summary>
+    private void Learn(LedgerDecision decision)
+    {
+        if (decision is RebalanceDecided plan
+            && _roster.Find(plan.Job) is { } job
+            && job.Judge.Generation == plan.Generation
+            && job.Judge.TakeOver(plan))
+        {
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+        }
+    }
+
+    /// <summary>
+    /// A guardian that was paused comes back to reports that piled up, some of which gave way to others: until it has kept its own time
+    /// again it makes no plan of them.
+    /// </summary>
+    /// <returns>What speaks against its own view; null where nothing does.</returns>
+    private string? ExamineSelf()
+    {
+        // The tick that would notice may come after the reports: so they look at the clock, too.
+        double lateSeconds = ((MonotonicClock.NowNs() - _lastTickNs) * 1e-9) - OfferAgain.TotalSeconds;
+        return lateSeconds > PauseSeconds
             ? string.Create(CultureInfo.InvariantCulture, $"the guardian itself was paused for {lateSeconds:0.0} s")
-            : null;
+            : _complaint;
+    }
+
+    private void Tick()
+    {
+        _complaint = null;
+        _complaint = ExamineSelf();
+        OfferPendingAgain();
+        long beginNs = MonotonicClock.NowNs();
+        if (beginNs >= _publishAtNs)
+        {
+            PublishMetrics();
+            long endNs = MonotonicClock.NowNs();
+            _publishAtNs = endNs + (PublishPauseFactor * (endNs - beginNs));
+        }
+
+        // Last: the guardian's own work is no pause.
+        _lastTickNs = MonotonicClock.NowNs();
     }
 
     private void OfferPendingAgain()
     {
         lock (_gate)
         {
-            foreach (GuardedJob job in _jobs.Values)
+            foreach (GuardedJob job in _roster.Jobs)
             {
-                if (job.Pending is { } pending)
+                if (job.Pending is not { } pending)
                 {
-                    if (job.Judge.EpochInForce < pending.Deal.Epoch)
-                    {
-                        _port.Offer(pending);
-                    }
-                    else
-                    {
-                        job.Pending = null;
-                    }
+                    continue;
+                }
+
+                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                {
+                    job.Pending = null;
+                }
+                else if (_port.IsLeader)
+                {
+                    _port.Offer(pending);
                 }
             }
         }
@@ -267,9 +339,9 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            foreach (GuardedJob job in _jobs.Values)
+            foreach (GuardedJob job in _roster.Jobs)
             {
-                job.Metrics.Publish(job.Judge.Status(), job.Judge.WorldSize);
+                TryJudge(job, _ => job.PublishMetrics());
             }
         }
     }
@@ -277,9 +349,14 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     private GuardedJob? JobOf(RankEnrollment rank)
     {
-        if (_jobs.TryGetValue(rank.Job, out GuardedJob? job))
+        if (rank.FindFault() is not null)
         {
-            int newer = rank.Generation.Value - job.Judge.Generation.Value;
+            return null;
+        }
+
+        if (_roster.Find(rank.Job) is { } job)
+        {
+            int newer = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
             if (newer < 0)
             {
                 return null;
@@ -289,34 +366,32 @@ public sealed class GuardianService : IAsyncDisposable
             {
                 return job.Judge.Enroll(rank) ? job : null;
             }
-
-            job.Ended.TrySetResult();
         }
 
-        job = new GuardedJob(new JobJudge(rank, ModesOf(rank.Job), _options), new JobMetrics(_instruments));
-        _jobs[rank.Job] = job;
-        return job;
+        return Begin(rank);
     }
 
-    private ModeSchedule ModesOf(JobId job)
+    /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
+    private GuardedJob? Begin(RankEnrollment first)
     {
-        if (!_modes.TryGetValue(job, out ModeSchedule? modes))
+        try
         {
-            modes = new ModeSchedule(_options.Mode);
-            _modes[job] = modes;
+            _place.CatchUp();
+            GuardedJob job = _roster.Begin(first);
+            foreach (LedgerEntry entry in _ledger.Read())
+            {
+                if (entry.Decision.Job == first.Job)
+                {
+                    Learn(entry.Decision);
+                }
+            }
+
+            return job;
         }
-
-        return modes;
-    }
-
-    private sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
-    {
-        public JobJudge Judge { get; } = judge;
-
-        public JobMetrics Metrics { get; } = metrics;
-
-        public OfferedPlan? Pending { get; set; }
-
-        public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        catch (Exception impossible)
+        {
+            _lastFault = $"{first.Job} can't be judged: {impossible.Message}";
+            return null;
+        }
     }
 }

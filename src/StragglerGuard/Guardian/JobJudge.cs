@@ -16,6 +16,12 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
+    /// <summary>
+    /// How far a ledger may lie behind the plan in force, as one that was begun anew does, and be brought level. Beyond it the epoch in
+    /// force is more likely nonsense than old.
+    /// </summary>
+    private const long NumbersSkippedMax = 4_096;
+
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
@@ -34,6 +40,7 @@ internal sealed class JobJudge
     private readonly double[] _secondsPerUnit;
     private readonly double[] _recentSecondsPerUnit;
     private readonly double[] _waitCausedSeconds;
+    private readonly long[] _newestStartNs;
     private readonly int[] _lowest;
     private readonly int[] _highest;
     private JobDetector? _detector;
@@ -68,6 +75,7 @@ internal sealed class JobJudge
         _secondsPerUnit = new double[WorldSize];
         _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
         _waitCausedSeconds = new double[WorldSize];
+        _newestStartNs = new long[WorldSize];
         _lowest = new int[WorldSize];
         _highest = new int[WorldSize];
         Enroll(first);
@@ -89,7 +97,7 @@ internal sealed class JobJudge
     /// <summary>The newest plan seen in force.</summary>
     public PlanEpoch EpochInForce => _plans.Offers.InForce;
 
-    /// <summary>Whether every rank has left and every step is judged.</summary>
+    /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 
     /// <summary>Takes a rank's place in the job.</summary>
@@ -122,11 +130,9 @@ internal sealed class JobJudge
         return true;
     }
 
-    /// <summary>Takes what is new of one rank, and judges every frame that it completes.</summary>
+    /// <summary>Takes what is new of one rank. Nothing is judged before <see cref="JudgeFrames"/>.</summary>
     /// <param name="report">Of an enrolled rank.</param>
-    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
-    /// <param name="commit">Called before a decision has any effect.</param>
-    public void Observe(RankReport report, string? observerComplaint, Commitment commit)
+    public void Add(RankReport report)
     {
         foreach (ref readonly StepTiming timing in report.Timings.Span)
         {
@@ -134,9 +140,10 @@ internal sealed class JobJudge
             {
                 _skew.Add(in timing);
             }
-            else
+            else if (_assembler.Add(in timing) == FrameAdmission.Accepted)
             {
-                _assembler.Add(in timing);
+                ref long newestNs = ref _newestStartNs[timing.Rank.Value];
+                newestNs = Math.Max(newestNs, timing.StartNs);
             }
         }
 
@@ -149,14 +156,23 @@ internal sealed class JobJudge
             _assembler.Flush();
             HasEnded = true;
         }
+    }
 
-        while (_detector is not null && _assembler.TryTake(out StepFrame? frame))
+    /// <summary>
+    /// Judges every frame that has closed. Called once a node's whole report is in: records of one rank alone, if there are more of them
+    /// than the horizon is long, would close frames over the heads of its neighbours in the same report.
+    /// </summary>
+    /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
+    /// <param name="commit">Called before a decision has any effect.</param>
+    public void JudgeFrames(string? observerComplaint, Commitment commit)
+    {
+        while (_assembler.TryTake(out StepFrame? frame))
         {
-            Judge(frame, _detector, observerComplaint, commit);
+            Judge(frame, observerComplaint, commit);
         }
     }
 
-    private void Judge(StepFrame frame, JobDetector detector, string? observerComplaint, Commitment commit)
+    private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
     {
         _clock.Add(frame, _plans);
         _plans.Observe(frame);
@@ -168,6 +184,13 @@ internal sealed class JobJudge
         }
 
         _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
+        if (_detector is not { } detector)
+        {
+            // Whom the missing ranks are comparable with, and how much they may be dealt, is not known yet.
+            _policyReason = $"{_enrolled} of {WorldSize} ranks have reported";
+            return;
+        }
+
         _events.Clear();
         detector.Update(frame, in _lastLag, _lag.LagNs, _events);
         foreach (DetectionEvent found in _events)
@@ -261,7 +284,7 @@ internal sealed class JobJudge
                 return new RebalanceDecided(Job, Generation, step, decided, proposal.PredictedStepSeconds, proposal.Reason);
             }
 
-            return _plans.Offers.Pending is null && epoch > _plans.Offers.InForce
+            return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
                 ? new NumberSkipped(Job, Generation, step, refusal)
                 : null;
         });
@@ -271,6 +294,17 @@ internal sealed class JobJudge
             _plansDecided++;
             _predictedGain = proposal.PredictedGain;
         }
+    }
+
+    /// <summary>Takes over a plan that another guardian decided for this generation.</summary>
+    /// <returns>Whether it is one to wait for: of this job's shape, and newer than what is in force.</returns>
+    public bool TakeOver(RebalanceDecided plan)
+    {
+        bool taken = plan.Deal.Ranks == WorldSize
+            && plan.Deal.Total == TotalMicroBatches
+            && _plans.TakeOver(plan.Deal, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
+        _plansDecided += taken ? 1 : 0;
+        return taken;
     }
 
     /// <summary>What is known now.</summary>
@@ -288,6 +322,7 @@ internal sealed class JobJudge
         RecordsLost = _counts.Sum(counts => counts.Lost),
         RecordsTorn = _counts.Sum(counts => counts.Torn),
         SplitVotes = _counts.Max(counts => counts.SplitVotes),
+        LatenessSeconds = _clock.SecondsBehind(_newestStartNs),
         TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
         Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)],
         Verdicts = _verdicts.Raised,

@@ -17,7 +17,8 @@ internal sealed class JobMetrics(GuardInstruments instruments)
 
         _snapshot ??= Track(status);
         WriteRanks(status, _snapshot);
-        _snapshot.Step = status.LastStep;
+        _snapshot.Step = status.LastStep < 0 ? double.NaN : status.LastStep;
+        _snapshot.GuardianLatenessSeconds = status.LatenessSeconds ?? double.NaN;
         _snapshot.StepSeconds = status.StepSeconds ?? double.NaN;
         _snapshot.TransferSeconds = status.TransferSeconds ?? double.NaN;
         _snapshot.EpochInForce = status.Epoch;

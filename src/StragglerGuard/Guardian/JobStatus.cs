@@ -48,6 +48,10 @@ public sealed record JobStatus
     /// <summary>Ballots without agreement: a plan had not reached all ranks yet.</summary>
     public required long SplitVotes { get; init; }
 
+    /// <summary>How far the last step judged lies behind the newest record that has come.</summary>
+    /// <value>s, 0 or more; null before the first step.</value>
+    public required double? LatenessSeconds { get; init; }
+
     /// <summary>Time that the first collective of the last step itself took.</summary>
     /// <value>s; null before the first step.</value>
     public required double? TransferSeconds { get; init; }

@@ -7,11 +7,20 @@ internal sealed class ModeSchedule(PolicyMode initial)
 {
     private readonly SortedList<long, PolicyMode> _changes = new() { [0] = initial };
 
-    /// <summary>From the step on, until a later change.</summary>
+    /// <summary>Whether it was never changed.</summary>
+    public bool IsInitial { get; private set; } = true;
+
+    /// <summary>From the step on, whatever was said before about later steps: who calls the guard back is obeyed.</summary>
     public void Set(PolicyMode mode, long fromStep)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(fromStep);
+        for (int i = _changes.Count - 1; i >= 0 && _changes.Keys[i] >= fromStep; i--)
+        {
+            _changes.RemoveAt(i);
+        }
+
         _changes[fromStep] = mode;
+        IsInitial = false;
     }
 
     public PolicyMode At(long step)

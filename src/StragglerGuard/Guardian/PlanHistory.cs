@@ -11,9 +11,9 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
     private const int StepsKept = 256;
     private const int StepsForRealised = 3;
 
+    private readonly int _total = initial.Total;
     private readonly List<Tracked> _decided = [];
     private readonly double[] _scratch = new double[StepsKept];
-    private readonly RollingSeconds _initialSteps = new(StepsKept);
     private Tracked? _current;
 
     /// <summary>Which plan is on its way, and whether another may follow.</summary>
@@ -46,6 +46,25 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
         _decided.Add(new Tracked(deal, step, predictedStepSeconds, reason));
     }
 
+    /// <summary>Records a plan that another guardian decided.</summary>
+    /// <returns>False where it is no newer than what is in force, or could not have been offered.</returns>
+    public bool TakeOver(MicroBatchDeal deal, long step, bool whileFlagged, double predictedStepSeconds, string reason)
+    {
+        if (Offers.Pending is { } earlier && earlier < deal.Epoch)
+        {
+            // A plan follows another only once that one was seen in force.
+            Offers.SeenInForce(earlier);
+        }
+
+        if (!Offers.MayOffer(deal.Epoch, out _))
+        {
+            return false;
+        }
+
+        Decide(deal, step, whileFlagged, predictedStepSeconds, reason);
+        return true;
+    }
+
     /// <summary>Sees in a frame which plan is in force. All ranks switch at one step, so any rank's record tells.</summary>
     public void Observe(StepFrame frame)
     {
@@ -70,21 +89,34 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
             _current = decided;
             InForce = decided.Deal;
         }
-        else if (frame.IsComplete)
+        else if (frame.IsComplete && SumOf(frame.WorkUnits) == _total)
         {
-            // Another guardian's plan, decided before this one took over: its deal is what the ranks did.
+            // Another guardian's plan, decided before this one took over: its deal is what the ranks did. It is not this one's to report.
             InForce = new MicroBatchDeal(newest, frame.WorkUnits);
+            _current = new Tracked(InForce, frame.Step, double.NaN, "decided by another guardian") { EffectiveStep = frame.Step };
+            Former = null;
         }
     }
 
     /// <summary>The step before the one that is being read took this long, under the plan in force until now.</summary>
-    public void StepTook(double seconds) => (_current?.Steps ?? _initialSteps).Add(seconds);
+    public void StepTook(double seconds) => _current?.Steps.Add(seconds);
 
     public IReadOnlyList<PlanStatus> Statuses() => [.. _decided.Select(plan => new PlanStatus(
         plan.Deal, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
         plan.Steps.Count >= StepsForRealised ? plan.Steps.Median(_scratch) : null, plan.Reason))];
 
     private PlanEpoch EpochInForce => InForce.Epoch;
+
+    private static long SumOf(ReadOnlySpan<int> counts)
+    {
+        long sum = 0;
+        foreach (int count in counts)
+        {
+            sum += count;
+        }
+
+        return sum;
+    }
 
     private sealed class Tracked(MicroBatchDeal deal, long decidedAtStep, double predictedStepSeconds, string reason)
     {

@@ -53,6 +53,25 @@ internal sealed class StepClock(int ranks)
         _slowestComputeSeconds = slowestNs * 1e-9;
     }
 
+    /// <summary>How far the newest frame lies behind the newest records, each on its rank's own clock: the farthest of the ranks, s.</summary>
+    /// <param name="newestStartNs">Per rank, when the step of its newest record began, ns.</param>
+    /// <returns>Null before the first frame.</returns>
+    public double? SecondsBehind(ReadOnlySpan<long> newestStartNs)
+    {
+        if (LastStep < 0)
+        {
+            return null;
+        }
+
+        long behindNs = 0;
+        for (int rank = 0; rank < ranks; rank++)
+        {
+            behindNs = _present[rank] ? Math.Max(behindNs, newestStartNs[rank] - _startNs[rank]) : behindNs;
+        }
+
+        return behindNs * 1e-9;
+    }
+
     private double? MedianDifference(StepFrame frame)
     {
         int count = 0;

@@ -95,6 +95,13 @@ public sealed class GuardHost : IAsyncDisposable
     public Task<MetricsEndpoint> ServeMetricsAsync(IPAddress address, int port) =>
         MetricsEndpoint.StartAsync(_exposition, address, port);
 
+    /// <summary>Serves the metrics page of this guard where its options say.</summary>
+    /// <returns>The endpoint, to be disposed before this guard; null where the options name no port.</returns>
+    /// <exception cref="EndpointUnavailableException">The port is taken or the address is not this machine's.</exception>
+    public async Task<MetricsEndpoint?> ServeMetricsAsync() => _options.Metrics is { Port: > 0 and var port, Address: var address }
+        ? await ServeMetricsAsync(IPAddress.Parse(address), port).ConfigureAwait(false)
+        : null;
+
     /// <summary>Sends what is unread, judges it, and stops. The job goes on with its last plan.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -58,7 +58,10 @@ public sealed record AgentSection
 /// <summary>Settings of the guardian.</summary>
 public sealed record GuardianSection
 {
-    /// <summary>How far a step may lie behind the newest before it is closed without the ranks that are missing.</summary>
+    /// <summary>
+    /// How far a step may lie behind the newest before it is closed without the ranks that are missing. Agents report out of step with
+    /// each other: fewer than the steps of two agent intervals lose the ranks of nodes that report later.
+    /// </summary>
     /// <value>Steps, 1 to 4,096; default 64.</value>
     [NumberOption(1, 4_096, Unit = "steps")]
     public int HorizonSteps { get; init; } = 64;
@@ -73,8 +76,8 @@ public sealed record GuardianSection
 public sealed record DetectionSection
 {
     /// <summary>The least slowdown that counts: 0.10 means 10 % more compute time per unit of work.</summary>
-    /// <value>Share, 0.02 to 10; default 0.10.</value>
-    [NumberOption(0.02, 10)]
+    /// <value>Share, 0.02 to 1; default 0.10.</value>
+    [NumberOption(0.02, 1)]
     public double MinimumEffect { get; init; } = 0.10;
 }
 

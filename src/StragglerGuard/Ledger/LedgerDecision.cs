@@ -40,7 +40,8 @@ public sealed record RebalanceDecided(
     : LedgerDecision(Job, Generation, Step, Reason);
 
 /// <summary>
-/// A number given up on purpose: an epoch that equals the one in force modulo 256 could not be told from it in a ballot.
+/// A number given up on purpose: as an epoch it could not be told from the one in force in a ballot, being the same modulo 256, or it is
+/// no newer than the one in force, since the ledger was begun anew under a running job.
 /// </summary>
 /// <param name="Job">The job.</param>
 /// <param name="Generation">Its membership.</param>

@@ -50,6 +50,11 @@ public sealed unsafe class ControlPage
     /// <value>Bytes.</value>
     public int Capacity { get; }
 
+    /// <summary>The smallest page, in bytes, on which a plan of this length fits; for <see cref="StepRing.Allocate"/> and <see cref="StepRing.Format"/>.</summary>
+    /// <param name="planBytes">0 or more.</param>
+    internal static int BytesFor(int planBytes) =>
+        checked((PlanOffset + planBytes + RingHeader.PageBytes - 1) / RingHeader.PageBytes * RingHeader.PageBytes);
+
     private ref Head Fields => ref Unsafe.AsRef<Head>(_page);
 
     /// <summary>Puts a plan in the place of the one before. For the agent's one thread; never waits for readers, allocates nothing.</summary>

@@ -87,7 +87,7 @@ public sealed class GuardInstruments : IDisposable
     {
         JobGauge("stragglerguard_job_ranks", null, "Ranks of the job.", s => s.Ranks.Length);
         JobGauge("stragglerguard_job_step", null, "Newest step that the guardian has joined to a frame.", s => s.Step);
-        JobGauge("stragglerguard_job_step_seconds", "s", "Duration of the newest step.", s => s.StepSeconds);
+        JobGauge("stragglerguard_job_step_seconds", "s", "Median duration of the last 64 steps.", s => s.StepSeconds);
         JobGauge("stragglerguard_job_transfer_seconds", "s", "Time that even the last rank to arrive spent in the first collective of the newest step.", s => s.TransferSeconds);
         JobGauge("stragglerguard_job_guardian_lateness_seconds", "s", "How far the guardian's newest frame lies behind the newest record.", s => s.GuardianLatenessSeconds);
         JobGauge("stragglerguard_job_plan_epoch", null, "Epoch of the plan in force; 0 is the even deal that a job starts with.", s => s.EpochInForce.Value);
@@ -99,14 +99,14 @@ public sealed class GuardInstruments : IDisposable
         JobCounter("stragglerguard_job_records_missing_total", "Records that had not come when their frame was closed.", s => s.RecordsMissing);
         JobCounter("stragglerguard_job_records_lost_total", "Records overwritten in a rank's ring before the agent read them.", s => s.RecordsLost);
         JobCounter("stragglerguard_job_records_torn_total", "Records found damaged in a rank's ring.", s => s.RecordsTorn);
-        JobCounter("stragglerguard_job_plans_proposed_total", "Plans proposed.", s => s.PlansProposed);
+        JobCounter("stragglerguard_job_plans_proposed_total", "Plans decided and sent to the ranks.", s => s.PlansProposed);
         JobCounter("stragglerguard_job_votes_split_total", "Steps at which the ranks voted for different plans.", s => s.VotesSplit);
     }
 
     private void CreateRankInstruments()
     {
         RankGauge("stragglerguard_rank_straggler", null, "Verdict: 1 for a confirmed straggler, 0 for a healthy rank.", (s, i) => s.Straggler[i]);
-        RankGauge("stragglerguard_rank_slowdown_ratio", null, "Own compute time per micro-batch over that of the peers.", (s, i) => s.Slowdown[i]);
+        RankGauge("stragglerguard_rank_slowdown_ratio", null, "Own compute time per micro-batch over what it would be were the rank healthy: that of its peers, or of its own past.", (s, i) => s.Slowdown[i]);
         RankGauge("stragglerguard_rank_micro_batch_seconds", "s", "Own compute time per micro-batch.", (s, i) => s.SecondsPerMicroBatch[i]);
         RankGauge("stragglerguard_rank_micro_batches", null, "Micro-batches that the plan in force deals to the rank.", (s, i) => s.MicroBatches[i]);
         Meter.CreateObservableGauge("stragglerguard_rank_lag_seconds", ObserveLags, "s", "Lag at the first collective of a step over the window, by quantile q.");

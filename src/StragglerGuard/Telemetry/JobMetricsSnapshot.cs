@@ -10,7 +10,7 @@ namespace StragglerGuard.Telemetry;
 public readonly record struct RankLabels(Rank Rank, DeviceClass DeviceClass, NodeId Node);
 
 /// <summary>
-/// The newest figures of one job: the guardian writes them in place after each frame, the instruments read them when somebody asks. A
+/// The newest figures of one job: the guardian writes them in place a few times a second, the instruments read them when somebody asks. A
 /// write is a store: no allocation, no lock.
 /// </summary>
 /// <remarks>
@@ -86,14 +86,14 @@ public sealed class JobMetricsSnapshot
     /// <summary>The verdict: 1 a confirmed straggler, 0 healthy, NaN not judged yet.</summary>
     public Span<double> Straggler => _straggler;
 
-    /// <summary>Own compute per unit of work over that of the peers.</summary>
-    /// <value>Ratio; 1 is as fast as they are.</value>
+    /// <summary>Own compute per unit of work over what it would be were the rank healthy: that of its peers, or of its own past.</summary>
+    /// <value>Ratio; 1 is healthy.</value>
     public Span<double> Slowdown => _slowdown;
 
     /// <summary>The newest step with a frame.</summary>
     public double Step { get; set; } = double.NaN;
 
-    /// <summary>Duration of that step.</summary>
+    /// <summary>Median duration of the last steps.</summary>
     /// <value>Seconds.</value>
     public double StepSeconds { get; set; } = double.NaN;
 
@@ -151,7 +151,7 @@ public sealed class JobMetricsSnapshot
     /// <summary>Counter: records found damaged.</summary>
     public long RecordsTorn { get; set; }
 
-    /// <summary>Counter: plans proposed.</summary>
+    /// <summary>Counter: plans decided and sent to the ranks.</summary>
     public long PlansProposed { get; set; }
 
     /// <summary>Counter: steps at which the ranks held different plans.</summary>

@@ -13,7 +13,7 @@ public sealed class JobDetectorTests
     public void Update_WhenARankSlowsDown_NamesItItsCauseAndItsPlace()
     {
         var nodes = Enumerable.Range(0, 8).Select(rank => new NodeId($"node{rank / 4}")).ToArray();
-        var job = new SyntheticJob(8, 0.01, seed: 1, options: new JobDetectorOptions { Topology = Topology.DataParallelOnly(8), Nodes = nodes })
+        var job = new SyntheticJob(8, 0.01, seed: 1, options: new JobDetectorOptions { Topology = Topology.DataParallel(8), Nodes = nodes })
         {
             Compute = (rank, step) => rank == 5 && step is >= Onset and < End ? 1.4 : 1,
         };

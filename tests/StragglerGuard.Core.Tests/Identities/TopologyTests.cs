@@ -1,67 +1,70 @@
-using FsCheck;
-using FsCheck.Fluent;
-
 namespace StragglerGuard.Core.Tests.Identities;
 
 public sealed class TopologyTests
 {
-    [Fact]
-    public void Positions_OfMegatronsExample_AreItsOwn()
+    // Megatron-LM, tp 2, pp 4, 16 ranks (the example in parallel_state.py's own documentation): dp 2.
+    private static readonly Topology Megatron = new(tensor: 2, pipeline: 4, data: 2);
+
+    [Theory]
+    [InlineData(0, new[] { 0, 1 }, new[] { 0, 2 }, new[] { 0, 4, 8, 12 })]
+    [InlineData(7, new[] { 6, 7 }, new[] { 5, 7 }, new[] { 3, 7, 11, 15 })]
+    [InlineData(13, new[] { 12, 13 }, new[] { 13, 15 }, new[] { 1, 5, 9, 13 })]
+    public void MembersOf_MegatronsExample_AreItsGroups(int rank, int[] tensor, int[] data, int[] pipeline)
     {
-        // Megatron-LM's documentation of its groups: 16 ranks, TP 2, PP 4.
-        var layout = new Topology(tensorParallel: 2, pipelineParallel: 4, dataParallel: 2);
-        Groups(layout, GroupKind.TensorParallel).Should().Equal("0 1", "2 3", "4 5", "6 7", "8 9", "10 11", "12 13", "14 15");
-        Groups(layout, GroupKind.DataParallel).Should().Equal("0 2", "1 3", "4 6", "5 7", "8 10", "9 11", "12 14", "13 15");
-        Groups(layout, GroupKind.PipelineParallel).Should().Equal("0 4 8 12", "1 5 9 13", "2 6 10 14", "3 7 11 15");
-        Groups(layout, GroupKind.Job).Should().ContainSingle();
-        layout.PositionOf(new Rank(11)).Should().Be(new RankPosition(Tensor: 1, Stage: 2, Replica: 1));
+        Members(Megatron, rank, GroupKind.TensorParallel).Should().Equal(tensor);
+        Members(Megatron, rank, GroupKind.DataParallel).Should().Equal(data);
+        Members(Megatron, rank, GroupKind.PipelineParallel).Should().Equal(pipeline);
+        Members(Megatron, rank, GroupKind.Job).Should().Equal(Enumerable.Range(0, 16));
     }
 
     [Fact]
-    public void ExpertGroups_LieWithinTheReplicasOfAStage()
+    public void RankOf_EveryCoordinate_IsTheInverseInEveryOrder()
     {
-        var layout = new Topology(tensorParallel: 1, pipelineParallel: 2, dataParallel: 4, expertParallel: 2);
-        Groups(layout, GroupKind.ExpertParallel).Should().Equal("0 1", "2 3", "4 5", "6 7");
-        layout.PositionOf(new Rank(3)).Expert.Should().Be(1);
-    }
+        ParallelDimension[] dimensions = [ParallelDimension.Tensor, ParallelDimension.Data, ParallelDimension.Pipeline];
+        foreach (int[] order in new int[][] { [0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0] })
+        {
+            var topology = new Topology(2, 3, 4, expert: 2, [.. order.Select(index => dimensions[index])]);
 
-    [Fact]
-    public void PositionsAndGroups_OfAnyLayout_CoverEveryRankOnce()
-    {
-        Gen<int> size = Gen.Choose(1, 5);
-        Gen<Topology> layouts =
-            from tensor in size
-            from pipeline in size
-            from experts in size
-            from times in Gen.Choose(1, 3)
-            select new Topology(tensor, pipeline, experts * times, experts);
-        Prop.ForAll(
-            layouts.ToArbitrary(),
-            layout =>
+            foreach (int rank in Enumerable.Range(0, topology.WorldSize))
             {
-                IEnumerable<Rank> all = Enumerable.Range(0, layout.Ranks).Select(rank => new Rank(rank));
-                bool roundTrips = all.All(rank => layout.RankAt(layout.PositionOf(rank)) == rank);
-                bool covers = Enum.GetValues<GroupKind>().All(kind =>
-                    Enumerable.Range(0, layout.GroupCount(kind)).SelectMany(index => layout.MembersOf(kind, index)).Order().SequenceEqual(all));
-                bool replicaIsOne = Enumerable.Range(0, layout.GroupCount(GroupKind.PipelineParallel))
-                    .All(index => layout.MembersOf(GroupKind.PipelineParallel, index).Select(rank => layout.PositionOf(rank).Replica).Distinct().Count() == 1);
-                return roundTrips && covers && replicaIsOne;
-            }).QuickCheckThrowOnFailure();
+                RankCoordinates at = topology.CoordinatesOf(new Rank(rank));
+                topology.RankOf(at.Tensor, at.Data, at.Pipeline).Should().Be(new Rank(rank), $"{topology}");
+            }
+        }
     }
 
     [Fact]
-    public void Topology_WithNonsense_IsRefused()
+    public void MembersOf_ExpertParallel_DivideTheReplicas()
     {
-        Action none = () => _ = new Topology(0, 1, 1);
-        Action uneven = () => _ = new Topology(1, 1, 4, 3);
-        Action rank = () => new Topology(1, 1, 4).PositionOf(new Rank(4));
-        Action group = () => new Topology(1, 1, 4).MembersOf(GroupKind.DataParallel, 1);
-        none.Should().Throw<ArgumentOutOfRangeException>();
-        uneven.Should().Throw<ArgumentException>();
-        rank.Should().Throw<ArgumentOutOfRangeException>();
-        group.Should().Throw<ArgumentOutOfRangeException>();
+        var topology = new Topology(tensor: 1, pipeline: 1, data: 8, expert: 4);
+
+        Members(topology, 2, GroupKind.ExpertParallel).Should().Equal(0, 1, 2, 3);
+        Members(topology, 5, GroupKind.ExpertParallel).Should().Equal(4, 5, 6, 7);
+        topology.CoordinatesOf(new Rank(6)).Expert.Should().Be(2);
     }
 
-    private static IEnumerable<string> Groups(Topology layout, GroupKind kind) =>
-        Enumerable.Range(0, layout.GroupCount(kind)).Select(index => string.Join(' ', layout.MembersOf(kind, index).Select(rank => rank.Value)));
+    [Fact]
+    public void DataParallel_PlainJob_EveryRankIsAReplica()
+    {
+        var topology = Topology.DataParallel(5);
+
+        topology.WorldSize.Should().Be(5);
+        topology.CoordinatesOf(new Rank(3)).Should().Be(new RankCoordinates(0, 3, 0, 0));
+        topology.Should().Be(new Topology(1, 1, 5));
+    }
+
+    [Fact]
+    public void Constructor_ImpossibleLayouts_Throw()
+    {
+        FluentActions.Invoking(() => new Topology(0, 1, 1)).Should().Throw<ArgumentOutOfRangeException>();
+        FluentActions.Invoking(() => new Topology(1, 1, 6, expert: 4)).Should().Throw<ArgumentException>().WithMessage("*EP = 4*DP = 6*");
+        FluentActions.Invoking(() => new Topology(1 << 20, 1 << 10, 1 << 10)).Should().Throw<ArgumentOutOfRangeException>();
+        FluentActions.Invoking(() => new Topology(1, 1, 1, 1, [ParallelDimension.Data, ParallelDimension.Data, ParallelDimension.Tensor]))
+            .Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => Megatron.CoordinatesOf(new Rank(16))).Should().Throw<ArgumentOutOfRangeException>();
+        FluentActions.Invoking(() => Megatron.RankOf(0, 2, 0)).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    private static IEnumerable<int> Members(Topology topology, int rank, GroupKind kind) =>
+        topology.MembersOf(new Rank(rank), kind).Select(member => member.Value);
 }

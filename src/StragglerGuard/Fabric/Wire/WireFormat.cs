@@ -77,9 +77,13 @@ internal static class WireFormat
         foreach (RankReportMessage rank in message.Ranks)
         {
             EnrollmentMessage who = rank.Enrollment ?? new EnrollmentMessage();
-            if (who.WorldSize < 1 || who.Rank < 0 || who.Rank >= who.WorldSize)
+            var enrollment = new RankEnrollment(
+                new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
+                new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
+                who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax);
+            if (enrollment.FindFault() is { } impossible)
             {
-                reason = $"ranks[{ranks.Count}].enrollment: rank {who.Rank} of {who.WorldSize} does not exist";
+                reason = $"ranks[{ranks.Count}].enrollment: {impossible}";
                 return false;
             }
 
@@ -89,12 +93,7 @@ internal static class WireFormat
                 return false;
             }
 
-            ranks.Add(new RankReport(
-                new RankEnrollment(
-                    new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
-                    new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
-                    who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax),
-                timings, rank.Lost, rank.Torn, rank.SplitVotes, rank.Left));
+            ranks.Add(new RankReport(enrollment, timings, rank.Lost, rank.Torn, rank.SplitVotes, rank.Left));
         }
 
         report = new NodeReport(new NodeId(message.Node), message.Sequence, message.SentNs, ranks);

@@ -1,0 +1,51 @@
+using StragglerGuard.Fabric;
+
+namespace StragglerGuard.Guardian;
+
+/// <summary>A job under guard, as the guardian's thread holds it.</summary>
+internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
+{
+    public JobJudge Judge { get; } = judge;
+
+    /// <summary>The plan on its way; null where none is.</summary>
+    public OfferedPlan? Pending { get; set; }
+
+    /// <summary>When it last reported, ns.</summary>
+    public long HeardNs { get; set; }
+
+    /// <summary>Why it is judged no longer; null while it is.</summary>
+    public string? Fault { get; private set; }
+
+    /// <summary>
+    /// Does a part of judging. A mistake in judging one job must not end the guard of the others: that job is left alone from then on, and
+    /// says why.
+    /// </summary>
+    /// <returns>False where the job is judged no longer.</returns>
+    public bool TryJudge(Action<JobJudge> part)
+    {
+        if (Fault is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            part(Judge);
+            return true;
+        }
+        catch (Exception mistake)
+        {
+            Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
+            Pending = null;
+            return false;
+        }
+    }
+
+    public void PublishMetrics() => metrics.Publish(Judge.Status(), Judge.WorldSize);
+
+    public JobStatus Status()
+    {
+        JobStatus status = Judge.Status();
+        return Fault is null ? status : status with { PolicyReason = Fault };
+    }
+}

@@ -1,0 +1,100 @@
+using StragglerGuard.Collectives;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Telemetry;
+
+namespace StragglerGuard.Guardian;
+
+/// <summary>The jobs that a guardian knows, as many as its memory may take. Its owner sees to it that one thread at a time uses it.</summary>
+internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments instruments)
+{
+    /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report again.</summary>
+    private const int JobsMax = 1_024;
+
+    /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>
+    private const int EndedJobsMax = 16;
+
+    private readonly Dictionary<JobId, GuardedJob> _jobs = [];
+    private readonly Dictionary<JobId, ModeSchedule> _modes = [];
+    private readonly Dictionary<JobId, TaskCompletionSource> _ends = [];
+
+    public IReadOnlyCollection<GuardedJob> Jobs => _jobs.Values;
+
+    /// <returns>The job; null where nothing was heard of it, or it is forgotten.</returns>
+    public GuardedJob? Find(JobId job) => _jobs.GetValueOrDefault(job);
+
+    /// <summary>Opens the book of a job's first generation, or of a newer one.</summary>
+    /// <exception cref="Exception">No book can be made for such a job: it would take more memory than there is.</exception>
+    public GuardedJob Begin(RankEnrollment first)
+    {
+        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options), new JobMetrics(instruments))
+        {
+            HeardNs = MonotonicClock.NowNs(),
+        };
+        if (EndOf(first.Job).Task.IsCompleted)
+        {
+            // That was an earlier generation's.
+            _ends.Remove(first.Job);
+        }
+
+        _jobs[first.Job] = job;
+        Forget(_jobs.Values.Where(known => known != job), JobsMax - 1);
+        return job;
+    }
+
+    /// <summary>Tells who waits for it that a job has ended.</summary>
+    public void End(GuardedJob job)
+    {
+        if (Find(job.Judge.Job) == job && EndOf(job.Judge.Job).TrySetResult())
+        {
+            job.Pending = null;
+            Forget(_jobs.Values.Where(known => known.Judge.HasEnded), EndedJobsMax);
+        }
+    }
+
+    /// <summary>Completes when the job's newest generation has ended; the job need not be known yet.</summary>
+    public TaskCompletionSource EndOf(JobId job)
+    {
+        if (!_ends.TryGetValue(job, out TaskCompletionSource? end))
+        {
+            end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _ends[job] = end;
+        }
+
+        return end;
+    }
+
+    public ModeSchedule ModesOf(JobId job)
+    {
+        if (!_modes.TryGetValue(job, out ModeSchedule? modes))
+        {
+            modes = new ModeSchedule(options.Mode);
+            _modes[job] = modes;
+        }
+
+        return modes;
+    }
+
+    /// <summary>Of some jobs keeps as many as allowed: those that have ended go first, then those that were silent longest.</summary>
+    private void Forget(IEnumerable<GuardedJob> jobs, int most)
+    {
+        List<GuardedJob> kept = [.. jobs];
+        foreach (GuardedJob job in kept.OrderBy(known => !known.Judge.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
+        {
+            JobId name = job.Judge.Job;
+            _jobs.Remove(name);
+            instruments.Untrack(name);
+            if (_modes.TryGetValue(name, out ModeSchedule? modes) && modes.IsInitial)
+            {
+                _modes.Remove(name);
+            }
+
+            // Who still waits for an end goes on waiting: the job may report again.
+            if (_ends.TryGetValue(name, out TaskCompletionSource? end) && end.Task.IsCompleted)
+            {
+                _ends.Remove(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using StragglerGuard.EndToEnd.Tests.Running;
+using Xunit.Abstractions;
+
+namespace StragglerGuard.EndToEnd.Tests.MixedFleet;
+
+public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
+{
+    private readonly ScratchFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task MetricsPort_OfZero_ServesTheJobsSeriesWhileItRuns()
+    {
+        await using SampleRun run = SampleRun.Start(
+            log, _folder, "--fleet", _folder.WriteEquals(ranks: 2, paceMs: 5), "--micro-batches", "4", "--steps", "240",
+            "--metrics-port", "0");
+        string address = (await run.NextLineAsync("  metrics "))["  metrics ".Length..];
+        new Uri(address).Host.Should().Be("127.0.0.1");
+
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(30) };
+        string[] series = [];
+        while (!Array.Exists(series, line => line.StartsWith("stragglerguard_rank_straggler{", StringComparison.Ordinal)))
+        {
+            // A page a progress line, until the ranks are judged; the run's end ends this with a failure.
+            await run.NextLineAsync("step");
+            series = (await client.GetStringAsync(new Uri(address))).Split('\n');
+        }
+
+        series.Should().Contain("stragglerguard_job_ranks{job=\"mixed-fleet\"} 2");
+        series.Should().Contain("stragglerguard_job_mode{job=\"mixed-fleet\",mode=\"observe\"} 1");
+        for (int rank = 0; rank < 2; rank++)
+        {
+            string labels = $"{{job=\"mixed-fleet\",rank=\"{rank}\",device_class=\"H100\"";
+            series.Should().Contain(line => line.StartsWith($"stragglerguard_rank_micro_batches{labels}") && line.EndsWith("} 2"));
+            series.Should().Contain(line => line.StartsWith($"stragglerguard_rank_straggler{labels}") && line.EndsWith("} 0"));
+        }
+
+        RunOutcome outcome = await run.EndAsync();
+        outcome.ExitCode.Should().Be(0);
+        Func<Task> afterwards = () => client.GetStringAsync(new Uri(address));
+        await afterwards.Should().ThrowAsync<HttpRequestException>("the run is over");
+    }
+}

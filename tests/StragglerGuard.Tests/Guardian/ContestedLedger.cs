@@ -1,0 +1,27 @@
+using StragglerGuard.Ledger;
+
+namespace StragglerGuard.Tests.Guardian;
+
+/// <summary>A ledger in which, before the first decision of a kind is appended, another guardian is faster.</summary>
+/// <param name="isContested">Which decision the other one forestalls.</param>
+/// <param name="theOthers">What that one writes under the number.</param>
+internal sealed class ContestedLedger(Func<LedgerDecision, bool> isContested, Func<long, LedgerDecision> theOthers) : IDecisionLedger
+{
+    private readonly InMemoryLedger _entries = new();
+    private bool _done;
+
+    public long LastSequence => _entries.LastSequence;
+
+    public AppendOutcome Append(long expectedSequence, LedgerDecision decision)
+    {
+        if (!_done && isContested(decision))
+        {
+            _done = true;
+            _entries.Append(_entries.LastSequence + 1, theOthers(_entries.LastSequence + 1));
+        }
+
+        return _entries.Append(expectedSequence, decision);
+    }
+
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);
+}

@@ -1,0 +1,111 @@
+using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Timing;
+using StragglerGuard.Fabric;
+
+namespace StragglerGuard.Tests.Guardian;
+
+/// <summary>The ranks of a job in virtual time: what their records would say of each step.</summary>
+internal sealed class VirtualRanks
+{
+    private const long CollectiveNs = 300_000;
+    private const long RestOfStepNs = 1_000_000;
+
+    private readonly Random _random;
+    private readonly double[] _paceSeconds;
+    private readonly long[] _clockNs;
+
+    public VirtualRanks(int seed, int total, params double[] paceSeconds)
+    {
+        Seed = seed;
+        _random = new Random(seed);
+        _paceSeconds = paceSeconds;
+
+        // Clocks share no zero.
+        _clockNs = [.. paceSeconds.Select(_ => _random.NextInt64(1L << 50))];
+        InForce = MicroBatchDeal.Even(total, paceSeconds.Length);
+    }
+
+    public int Seed { get; }
+
+    public int Count => _paceSeconds.Length;
+
+    public JobId Job { get; init; } = new("job");
+
+    public Generation Generation { get; init; }
+
+    public MicroBatchDeal InForce { get; set; }
+
+    public long NextStep { get; private set; }
+
+    /// <summary>Factor on the pace of a rank at a step.</summary>
+    public Func<int, long, double> Factor { get; set; } = (_, _) => 1;
+
+    public Func<Random, double> Noise { get; init; } = MeasuredNoise.DrawReal;
+
+    public RankEnrollment Enrollment(int rank) => new(
+        Job, Generation, new Rank(rank), Count, new WorkerId(new NodeId("node"), $"GPU-{rank}"), new DeviceClass("H100"), Stage: 0,
+        InForce.Total, MicroBatchesMin: 1, MicroBatchesMax: InForce.Total);
+
+    /// <summary>The second of two barriers, a few times: the noise floor of the lag.</summary>
+    public List<StepTiming> SkewProbes()
+    {
+        var probes = new List<StepTiming>();
+        for (int probe = 0; probe < 5; probe++)
+        {
+            for (int rank = 0; rank < Count; rank++)
+            {
+                probes.Add(new StepTiming
+                {
+                    Generation = Generation,
+                    Kind = TimingKind.SkewProbe,
+                    Step = probe,
+                    Rank = new Rank(rank),
+                    ArrivalNs = _clockNs[rank],
+                    DepartureNs = _clockNs[rank] + 20_000 + _random.Next(5_000),
+                });
+            }
+        }
+
+        return probes;
+    }
+
+    /// <summary>Every rank takes the next step under the deal in force.</summary>
+    /// <returns>One record a rank, in rank order.</returns>
+    public StepTiming[] TakeStep()
+    {
+        long step = NextStep++;
+        long[] computeNs = [.. Enumerable.Range(0, Count).Select(rank =>
+            (long)(_paceSeconds[rank] * 1e9 * InForce.MicroBatches[rank] * Factor(rank, step) * Noise(_random)))];
+        long longestNs = computeNs.Max();
+        return [.. Enumerable.Range(0, Count).Select(rank =>
+        {
+            long startNs = _clockNs[rank];
+            _clockNs[rank] = startNs + longestNs + CollectiveNs + RestOfStepNs;
+            return new StepTiming
+            {
+                Generation = Generation,
+                Step = step,
+                Rank = new Rank(rank),
+                StartNs = startNs,
+                ComputeNs = computeNs[rank],
+                ArrivalNs = startNs + computeNs[rank],
+                DepartureNs = startNs + longestNs + CollectiveNs + _random.Next(3_000),
+                WorkUnits = InForce.MicroBatches[rank],
+                Weight = 32 * InForce.MicroBatches[rank],
+                Epoch = InForce.Epoch,
+            };
+        })];
+    }
+
+    public RankReport ReportOf(int rank, IEnumerable<StepTiming> records, bool left = false) => new(
+        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left);
+
+    /// <summary>What one agent says of all ranks.</summary>
+    public NodeReport ReportOfAll(long sequence, IReadOnlyCollection<StepTiming> records, bool left = false) => new(
+        new NodeId("node"), sequence, SentNs: sequence,
+        [.. Enumerable.Range(0, Count).Reverse().Select(rank => ReportOf(rank, records, left))]);
+
+    /// <summary>The next steps, all under the deal in force.</summary>
+    public List<StepTiming> TakeSteps(int steps) => [.. Enumerable.Range(0, steps).SelectMany(_ => TakeStep())];
+}
