@@ -45,7 +45,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         guard.Guardian.SetMode(settings.Job, PolicyMode.Act, fromStep: settings.Phases.Observed);
 
         await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
-        if (metrics is null && arguments.MetricsPort is not null)
+        if (metrics is null && MetricsWanted)
         {
             return ExitCodes.BadInput;
         }
@@ -68,9 +68,9 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
                 ? await new ProcessLauncher(settings, words, display)
                     .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, real, interrupted.Token).ConfigureAwait(false)
                 : await new ThreadLauncher(settings, guard, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
-            if (outcome.Results is not null)
+            if (outcome.Results is not null && !await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false))
             {
-                await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false);
+                display.Say($"the guardian had not judged every step {SettleLimit.TotalSeconds:0} s after the last: what follows is what it knows");
             }
         }
 
@@ -110,20 +110,20 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
     }
 
+    private bool MetricsWanted => arguments.MetricsPort is not null || settings.Options.Metrics.Port is > 0;
+
     private async Task<MetricsEndpoint?> OpenMetricsAsync(GuardHost guard)
     {
-        if (arguments.MetricsPort is not { } port)
-        {
-            return null;
-        }
-
         try
         {
-            return await guard.ServeMetricsAsync(IPAddress.Loopback, port).ConfigureAwait(false);
+            return arguments.MetricsPort is { } port
+                ? await guard.ServeMetricsAsync(IPAddress.Loopback, port).ConfigureAwait(false)
+                : await guard.ServeMetricsAsync().ConfigureAwait(false);
         }
         catch (EndpointUnavailableException taken)
         {
-            await Console.Error.WriteLineAsync($"--metrics-port {port}: {taken.Message}").ConfigureAwait(false);
+            string source = arguments.MetricsPort is { } port ? $"--metrics-port {port}" : $"{arguments.Options}: metrics.port";
+            await Console.Error.WriteLineAsync($"{source}: {taken.Message}").ConfigureAwait(false);
             return null;
         }
     }

@@ -6,5 +6,5 @@ namespace MixedFleet.Output;
 internal sealed class DeviceLabels(FleetDefinition fleet)
 {
     public string Of(int rank) =>
-        fleet.Ranks[rank].PaceSeconds is null ? fleet.Ranks[rank].DeviceClass : $"{fleet.Ranks[rank].DeviceClass} (emulated)";
+        fleet.Ranks[rank].PaceSeconds is null ? fleet.Ranks[rank].DeviceClass : $"{fleet.Ranks[rank].DeviceClass} em";
 }

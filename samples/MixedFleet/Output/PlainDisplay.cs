@@ -1,10 +1,10 @@
 using System.Globalization;
-using StragglerGuard.Core;
+using System.Threading.Channels;
 using StragglerGuard.Guardian;
 
 namespace MixedFleet.Output;
 
-/// <summary>Plain lines, for pipes, logs and --json.</summary>
+/// <summary>Plain lines, for pipes, logs and --json. A task of its own writes them: a rank's thread never waits for the console.</summary>
 internal sealed class PlainDisplay : IRunDisplay
 {
     private const int StepsPerLine = 20;
@@ -12,39 +12,56 @@ internal sealed class PlainDisplay : IRunDisplay
     private readonly TextWriter _out;
     private readonly Func<JobStatus?> _status;
     private readonly int _steps;
+    private readonly Channel<(string? Line, long Done, double Loss)> _pending =
+        Channel.CreateUnbounded<(string? Line, long Done, double Loss)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _writing;
     private long _nextLine = StepsPerLine;
 
     public PlainDisplay(TextWriter output, Func<JobStatus?> status, int steps)
     {
-        _out = TextWriter.Synchronized(output);
+        _out = output;
         _status = status;
         _steps = steps;
+        _writing = Task.Run(WriteAsync);
     }
 
-    public void Say(string line) => _out.WriteLine(line);
+    public void Say(string line) => _pending.Writer.TryWrite((line, 0, 0));
 
     public void Progress(long step, double loss)
     {
         long done = step + 1;
 
         // Rank processes don't tell of every quick step: a line is due with the first step told of at or past its number.
-        if (done < _nextLine && done != _steps)
+        if (done >= _nextLine || done == _steps)
         {
-            return;
+            _nextLine = ((done / StepsPerLine) + 1) * StepsPerLine;
+            _pending.Writer.TryWrite((null, done, loss));
         }
+    }
 
-        _nextLine = ((done / StepsPerLine) + 1) * StepsPerLine;
+    public async ValueTask DisposeAsync()
+    {
+        _pending.Writer.TryComplete();
+        await _writing.ConfigureAwait(false);
+        await _out.FlushAsync().ConfigureAwait(false);
+    }
+
+    private async Task WriteAsync()
+    {
+        await foreach ((string? line, long done, double loss) in _pending.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            await _out.WriteLineAsync(line ?? ProgressLine(done, loss)).ConfigureAwait(false);
+            await _out.FlushAsync().ConfigureAwait(false);
+        }
+    }
+
+    private string ProgressLine(long done, double loss)
+    {
         string guard = _status() is { } status
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"  {status.StepSeconds * 1e3,6:0.0} ms/step  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
             : "";
-        _out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"step {done,4}/{_steps}  loss {loss:0.000}{guard}"));
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        _out.Flush();
-        return ValueTask.CompletedTask;
+        return string.Create(CultureInfo.InvariantCulture, $"step {done,4}/{_steps}  loss {loss:0.000}{guard}");
     }
 }

@@ -22,9 +22,14 @@ internal static class ReportText
 
         yield return "";
         yield return "Found";
+        if (SlowestByClass(report.Ranks) is { } slowest)
+        {
+            yield return slowest;
+        }
+
         if (report.Verdicts.Count == 0)
         {
-            yield return "  no rank slowed down: every difference is between device classes, or common to all";
+            yield return "  no fault: no rank became slower than its class or its own history says";
         }
 
         foreach (VerdictLine verdict in report.Verdicts)
@@ -49,11 +54,34 @@ internal static class ReportText
         yield return "Won";
         yield return Say(
             $"  unguarded {throughput.UnguardedSamplesPerSecond:N0} samples/s → guarded {throughput.GuardedSamplesPerSecond:N0} samples/s: ×{throughput.GuardedSamplesPerSecond / throughput.UnguardedSamplesPerSecond:0.00}");
+        if (report.Plans.Count == 0)
+        {
+            yield return "  no plan was made: whatever the two differ by, the guard did not do it";
+        }
+
         yield return throughput is { OptimumSamplesPerSecond: { } optimum, GuardedOverOptimum: { } share }
             ? Say($"  best integer deal for the configured paces: {optimum:N0} samples/s; reached {share:P1}")
             : "  best integer deal: unknown";
         yield return Say(
             $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of an uneven deal against the even split, fp64: {Error(report.GradientMaxRelativeError)}");
+    }
+
+    /// <summary>Who sets the pace of an even deal in a mixed fleet; null where all are within 10 %, or something is unknown.</summary>
+    private static string? SlowestByClass(IReadOnlyList<RankLine> ranks)
+    {
+        if (ranks.Any(rank => rank.SecondsPerMicroBatch is null))
+        {
+            return null;
+        }
+
+        RankLine fastest = ranks.MinBy(rank => rank.SecondsPerMicroBatch)!;
+        RankLine slowest = ranks.MaxBy(rank => rank.SecondsPerMicroBatch)!;
+        double ratio = slowest.SecondsPerMicroBatch!.Value / fastest.SecondsPerMicroBatch!.Value;
+        int[] alike = [.. ranks.Where(rank => rank.DeviceClass == slowest.DeviceClass).Select(rank => rank.Rank)];
+        return ratio < 1.1 || slowest.DeviceClass == fastest.DeviceClass
+            ? null
+            : Say(
+                $"  {(alike.Length == 1 ? "rank" : "ranks")} {string.Join(", ", alike)} ({slowest.DeviceClass}) hold an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}); slow by class, not by fault");
     }
 
     private static string Millis(double? seconds) => seconds is { } known ? Say($"{known * 1e3:0.00} ms") : "unknown";

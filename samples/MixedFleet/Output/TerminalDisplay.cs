@@ -87,10 +87,10 @@ internal sealed class TerminalDisplay : IRunDisplay
 
     private Rows Draw()
     {
-        var table = new Table().Border(TableBorder.Rounded);
+        var table = new Table().Border(TableBorder.Rounded).Caption("em: the pace is emulated");
         table.AddColumns("rank", "class");
-        table.AddColumn(new TableColumn("micro-batches").RightAligned());
-        table.AddColumn(new TableColumn("compute / micro-batch").RightAligned());
+        table.AddColumn(new TableColumn("micro-\nbatches").RightAligned());
+        table.AddColumn(new TableColumn("compute per\nmicro-batch").RightAligned());
         table.AddColumn(new TableColumn("lag p50").RightAligned());
         table.AddColumn(new TableColumn("last").RightAligned());
         table.AddColumn("verdict");

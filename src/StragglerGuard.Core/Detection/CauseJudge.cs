@@ -9,6 +9,8 @@ internal sealed class CauseJudge
 {
     private const double LagGain = 0.25;
     private const double FeatureGain = 0.25;
+    private const double DeviationToSigma = 1.4826;
+    private const double SpreadFactor = 4.5;
 
     // Coming at half of the latest rank's lag or more is late: after an uneven deal several are.
     private const double LateShare = 0.5;
@@ -24,6 +26,7 @@ internal sealed class CauseJudge
     private readonly double[] _meanFeature;
     private readonly double[] _lag;
     private readonly Cause[] _cause;
+    private readonly bool[] _isBeyondSpread;
     private readonly WorkloadRegression _regression = new();
     private bool _isLagTelling;
     private bool _hasFeature;
@@ -49,6 +52,7 @@ internal sealed class CauseJudge
         _meanFeature = new double[cohorts.Length];
         _lag = new double[cohorts.Length];
         _cause = new Cause[cohorts.Length];
+        _isBeyondSpread = new bool[cohorts.Length];
     }
 
     /// <summary>Takes the step's features and lags.</summary>
@@ -89,6 +93,32 @@ internal sealed class CauseJudge
             Confidence = VerdictConfidence.Of(found.Residual, _effectMin, found.Sigma, CheckStepsOf(found.Mode), IsLate(rank)),
         };
     }
+
+    /// <summary>Notes whether an accused rank lies beyond the spread of its cohort's chips, or changed by itself.</summary>
+    public void Place(in DetectionEvent found, IRankScreen screen)
+    {
+        int rank = found.Rank!.Value.Value;
+        if (found.Verdict == VerdictKind.PersistentSlowness)
+        {
+            _isBeyondSpread[rank] = true;
+            return;
+        }
+
+        int count = 0;
+        for (int other = 0; other < _cohorts.Length; other++)
+        {
+            if (screen.IsLearned(other) && _cohorts[other] == _cohorts[rank])
+            {
+                _scratch[count++] = Math.Abs(screen.CenterOf(other));
+            }
+        }
+
+        double spread = count > 0 ? DeviationToSigma * OrderStatistics.Median(_scratch.AsSpan(0, count)) : 0;
+        _isBeyondSpread[rank] = found.Residual >= SpreadFactor * spread;
+    }
+
+    /// <summary>What <see cref="Place"/> noted.</summary>
+    public bool IsBeyondSpread(int rank) => _isBeyondSpread[rank];
 
     /// <summary>Whether what was found goes away with the device or its machine.</summary>
     public bool IsOfTheDevice(int rank) => _cause[rank] is Cause.Compute or Cause.Host or Cause.Throttling;

@@ -18,7 +18,7 @@ internal sealed class CreepWatch
     /// <summary>Smallest creep worth a word, in logs: 4 %.</summary>
     public static readonly double SmallestChange = Math.Log(1.04);
 
-    private const double Significance = 4;
+    private const double Significance = 5;
     private static readonly double LargestThreshold = Math.Log(1 + DetectionParameters.DefaultMinimumEffect);
     private const double ClipZ = 3;
 

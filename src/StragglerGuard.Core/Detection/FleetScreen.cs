@@ -14,6 +14,9 @@ namespace StragglerGuard.Core.Detection;
 internal sealed class FleetScreen : IRankScreen
 {
     private const float DriftGain = 1f / 16;
+    private const int LongCheckSteps = 16;
+    private const int StandingSteps = 16;
+    private const float AdmittedSum = 3;
     private const float DriftSuspicion = 0.03f;
     private const double MedianError = 1.2533;
 
@@ -239,19 +242,26 @@ internal sealed class FleetScreen : IRankScreen
 
         float z = Math.Clamp((residual - state.ResidualCenter) / sigma, -clip, clip);
         AddToSums(ref state, z, step);
-        state.DriftMean += DriftGain * (Math.Clamp(residual - state.DriftMean, -clip * sigma, clip * sigma));
+        state.DriftMean += DriftGain * Math.Clamp(residual - state.DriftMean, -clip * sigma, clip * sigma);
+        state.LevelMean += DriftGain * Math.Clamp(_level[rank] - state.LevelMean, -clip * sigma, clip * sigma);
         bool isOver = state.CusumUp >= (float)_parameters.DecisionLimitZ;
         if (isOver && TryConfirm(rank, ref state, sigma, step, sink))
         {
             return;
         }
 
-        if (Math.Abs(z) < clip && !isOver && state.CusumDown < (float)_parameters.DecisionLimitZ)
+        // A growing sum keeps a step out of what is normal, long before it is a suspicion: averages forget nothing that they once took.
+        float sum = Math.Max(state.CusumUp, state.CusumDown);
+        if (Math.Abs(z) < clip && sum < AdmittedSum)
         {
             state.Refused = Math.Max(0, state.Refused - 1);
             state.Admit(residual, level, clip * sigma);
+            if (state.Seen % StandingSteps == 0)
+            {
+                JudgeStanding(rank, ref state, step, sink);
+            }
         }
-        else if (++state.Refused >= _parameters.WarmUpSteps)
+        else if ((sum >= (float)_parameters.DecisionLimitZ || Math.Abs(z) >= clip) && ++state.Refused >= 2 * _parameters.WarmUpSteps)
         {
             // Lasting, and not worth a verdict: the new normal.
             state.BeginAnew();
@@ -267,17 +277,24 @@ internal sealed class FleetScreen : IRankScreen
         }
 
         state.IsLearned = true;
+        state.Kind = step < 2 * _parameters.WarmUpSteps ? VerdictKind.SlowFromStart : VerdictKind.SlowAgainstPeers;
         state.DriftMean = state.ResidualCenter;
+        state.LevelMean = state.LevelCenter;
         state.ReferenceResidual = state.ResidualCenter;
         state.ReferenceLevel = state.LevelCenter;
+        JudgeStanding(rank, ref state, step, sink);
+    }
+
+    private void JudgeStanding(int rank, ref ScreenedRank state, long step, DetectionEvents sink)
+    {
         float sigma = state.Sigma(_sigmaFloor);
-        float error = (float)(MedianError * sigma / Math.Sqrt(state.Seen));
+        int seen = Math.Min(state.Seen, ScreenedRank.MemorySteps);
+        float error = (float)(MedianError * sigma / Math.Sqrt(seen));
         float threshold = Math.Max(Math.Max(_effectMin, sigma), (float)_parameters.Significance * error);
         if (state.ResidualCenter >= threshold && state.RecentResidual() >= _effectMin)
         {
-            bool isFirst = step < 2 * _parameters.WarmUpSteps;
-            VerdictKind kind = isFirst ? VerdictKind.SlowFromStart : VerdictKind.SlowAgainstPeers;
-            Accuse(rank, ref state, kind, step - state.Seen + 1, state.ResidualCenter, double.NaN, threshold, step, sink);
+            VerdictKind kind = state.Seen <= _parameters.WarmUpSteps ? state.Kind : VerdictKind.SlowAgainstPeers;
+            Accuse(rank, ref state, kind, step - seen + 1, state.ResidualCenter, double.NaN, threshold, step, sink);
         }
     }
 
@@ -293,11 +310,21 @@ internal sealed class FleetScreen : IRankScreen
 
     private bool TryConfirm(int rank, ref ScreenedRank state, float sigma, long step, DetectionEvents sink)
     {
-        double error = MedianError * sigma * Math.Sqrt((1.0 / ScreenedRank.CheckSteps) + (1.0 / Math.Min(state.Seen, 64)));
-        double threshold = Math.Max(Math.Max(_effectMin, sigma), _parameters.Significance * error);
+        double learned = 1.0 / Math.Min(state.Seen, ScreenedRank.MemorySteps);
+        double error = MedianError * sigma * Math.Sqrt((1.0 / ScreenedRank.CheckSteps) + learned);
+        double least = Math.Max(_effectMin, sigma);
+        double threshold = Math.Max(least, _parameters.Significance * error);
         double residual = state.RecentResidual();
         double own = state.RecentLevel() - state.LevelCenter;
-        if (residual < threshold || own < Math.Max(_effectMin, sigma))
+        if ((residual < threshold || own < least) && step - state.OnsetStep >= LongCheckSteps)
+        {
+            // What five steps of large noise can't show, the longer averages may.
+            threshold = Math.Max(least, _parameters.Significance * sigma * Math.Sqrt((DriftGain / (2 - DriftGain)) + learned));
+            residual = state.DriftMean;
+            own = state.LevelMean - state.LevelCenter;
+        }
+
+        if (residual < threshold || own < least)
         {
             return false;
         }

@@ -90,10 +90,11 @@ public sealed class JobDetector
     public RankStanding StateOf(Rank rank) => _single?.State ?? _screen!.StateOf(rank);
 
     /// <summary>Whether the evidence against a rank is beyond what luck gives at the fleet's rate, so that taking it out may be considered at all.</summary>
-    /// <remarks>A standing verdict, the gate, and a cause that goes away with the device: compute, host, throttling.</remarks>
+    /// <remarks>A standing verdict, the gate, and a cause that goes away with the device: compute, host, throttling. A rank without a step at which
+    /// it became slow must also lie beyond what the chips of its fleet spread over (4.5 σ): the slowest of many healthy chips is no fault.</remarks>
     /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
     public bool IsBeyondDoubt(Rank rank) =>
-        _screen?.IsFlagged(rank.Value) == true && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
+        _screen?.IsFlagged(rank.Value) == true && _causes.IsBeyondSpread(rank.Value) && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
 
     /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for input.</summary>
     /// <param name="frame">The step: of as many ranks, and later than the one before.</param>
@@ -193,6 +194,7 @@ public sealed class JobDetector
             {
                 case DetectionEventKind.StragglerConfirmed:
                     sink.Replace(i, _causes.Explain(in found, _screen!));
+                    _causes.Place(in found, _screen!);
                     _suspects.On(found.Rank!.Value.Value)?.Restart();
                     break;
                 case DetectionEventKind.StragglerRecovered:

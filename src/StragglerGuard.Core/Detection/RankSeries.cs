@@ -102,9 +102,25 @@ internal sealed class RankSeries
     /// <summary>The step seen that many steps before the newest; the oldest remembered where that is longer ago.</summary>
     public long StepBack(int steps) => _recentStep[(_newest - Math.Min(steps, _recentCount - 1) + RecentSteps) % RecentSteps];
 
-    public double RecentLevel() => RecentMedian(_recentLevel);
+    /// <summary>How many of the remembered steps are of this one or later.</summary>
+    public int StepsSince(long onset)
+    {
+        int steps = 0;
+        while (steps < _recentCount && _recentStep[(_newest - steps + RecentSteps) % RecentSteps] >= onset)
+        {
+            steps++;
+        }
 
-    public double RecentResidual() => RecentMedian(_recentResidual);
+        return steps;
+    }
+
+    public double RecentLevel() => RecentLevel(Parameters.CheckSteps);
+
+    public double RecentLevel(int steps) => RecentMedian(_recentLevel, steps);
+
+    public double RecentResidual() => RecentResidual(Parameters.CheckSteps);
+
+    public double RecentResidual(int steps) => RecentMedian(_recentResidual, steps);
 
     /// <summary>
     /// The likeliest first step of the change that the CUSUM found: the one from which on the values lie farthest, in sum, beyond the
@@ -114,7 +130,7 @@ internal sealed class RankSeries
     public long FindOnset()
     {
         double[] recent = AgainstPeers is null ? _recentLevel : _recentResidual;
-        double middle = 0.5 * (Judged.Center + RecentMedian(recent));
+        double middle = 0.5 * (Judged.Center + RecentMedian(recent, Parameters.CheckSteps));
         double sum = 0;
         double largest = double.NegativeInfinity;
         int backAtLargest = 0;
@@ -255,9 +271,9 @@ internal sealed class RankSeries
         IsHistoryRefreshed = AgainstPeers is not null;
     }
 
-    private double RecentMedian(double[] recent)
+    private double RecentMedian(double[] recent, int steps)
     {
-        Span<double> values = stackalloc double[Math.Min(Parameters.CheckSteps, _recentCount)];
+        Span<double> values = stackalloc double[Math.Min(steps, _recentCount)];
         for (int back = 0; back < values.Length; back++)
         {
             values[back] = recent[(_newest - back + RecentSteps) % RecentSteps];

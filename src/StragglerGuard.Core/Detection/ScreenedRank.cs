@@ -14,10 +14,12 @@ internal struct ScreenedRank
     /// <summary>Steps that the check takes its medians over.</summary>
     public const int CheckSteps = 5;
 
+    /// <summary>Steps that the averages remember.</summary>
+    public const int MemorySteps = 64;
+
     private const float MeanDeviationToSigma = 1.2533f;
     private const float AutocorrelationMax = 0.8f;
     private const float SmallSample = 8;
-    private const int MemorySteps = 64;
 
     private Five _recentResidual;
     private Five _recentLevel;
@@ -32,6 +34,7 @@ internal struct ScreenedRank
     public float ReferenceResidual;
     public float ReferenceLevel;
     public float DriftMean;
+    public float LevelMean;
     public float AccusedResidual;
     public float CusumUp;
     public float CusumDown;

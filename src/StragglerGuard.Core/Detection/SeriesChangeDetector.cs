@@ -14,8 +14,8 @@ internal readonly record struct LevelChange(long Step, long RaisedAtStep, double
 /// <remarks>
 /// <para>Two suspicions, one check. <see cref="RunLengthPosterior"/> is the fast path and needs a step or two; the CUSUM finds what is too small for it. Either way the
 /// change counts when its median over <see cref="DetectionParameters.CheckSteps"/> steps or more stands out of the level before by
-/// <see cref="SmallestChange"/>, by σ, and by <see cref="DetectionParameters.Significance"/> standard errors; below <see cref="LargeChange"/> twice as many steps are
-/// asked for. A lone outlier has left the median by then.</para>
+/// <see cref="SmallestChange"/>, by σ, and by 5 standard errors; below <see cref="LargeChange"/> by 6 and over twice as many steps, since a series is looked at at
+/// every step and without peers. A lone outlier has left the median by then.</para>
 /// <para>Many changes take a few steps to come about. The check waits until two steps in a row agree, so that one change with steps between is reported once.</para>
 /// </remarks>
 internal sealed class SeriesChangeDetector
@@ -32,6 +32,8 @@ internal sealed class SeriesChangeDetector
     private const int SettleStepsMax = 6;
     private const double SettledShare = 0.25;
     private const double MedianError = 1.2533;
+    private const double SignificanceOfLarge = 5;
+    private const double SignificanceOfSmall = 6;
     private const int RecentSteps = 32;
 
     private readonly DetectionParameters _parameters = DetectionParameters.SingleSeries;
@@ -131,22 +133,21 @@ internal sealed class SeriesChangeDetector
             steps = Math.Max(steps, StepsSince(onset));
         }
 
-        if (steps < check)
+        bool isLarge = Math.Abs(shift) >= LargeChange;
+        int window = isLarge ? check : 2 * check;
+        if (steps < window)
         {
             return false;
         }
 
-        shift = MedianOfNewest(Math.Abs(shift) >= LargeChange ? check : Math.Min(steps, 2 * check)) - center;
-        if (Math.Abs(shift) < LargeChange && steps < 2 * check)
-        {
-            return false;
-        }
-
-        double error = MedianError * _sigma * Math.Sqrt((1.0 / steps) + (1.0 / _level.Count));
-        double threshold = Math.Max(Math.Max(SmallestChange, _sigma), _parameters.Significance * error);
+        // The newest few must agree with the longer check: half of it may lie before the change.
+        double newest = shift;
+        shift = MedianOfNewest(window) - center;
+        double error = MedianError * _sigma * Math.Sqrt((1.0 / window) + (1.0 / _level.Count));
+        double threshold = Math.Max(Math.Max(SmallestChange, _sigma), (isLarge ? SignificanceOfLarge : SignificanceOfSmall) * error);
         bool isSettled = steps >= SettleStepsMax
             || Math.Abs(_recent[0] - _recent[1]) <= Math.Max(_parameters.ClipZ * _sigma, SettledShare * Math.Abs(shift));
-        if (Math.Abs(shift) < threshold || !isSettled)
+        if (Math.Abs(shift) < threshold || newest * Math.Sign(shift) < 0.5 * Math.Abs(shift) || !isSettled)
         {
             return false;
         }

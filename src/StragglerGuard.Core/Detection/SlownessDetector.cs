@@ -25,6 +25,8 @@ public sealed partial class SlownessDetector : IRankScreen
 
     private const double NoisyMarginMax = 5;
 
+    private const int LongCheckStepsMax = 16;
+
     // The own shift explains the residual when it makes up this share of it: else the peers moved, and the rank did not.
     private const double ExplainedShare = 0.5;
 
@@ -248,16 +250,30 @@ public sealed partial class SlownessDetector : IRankScreen
             return false;
         }
 
-        double own = series.RecentLevel() - series.OwnReference;
+        if (CheckOver(series.Parameters.CheckSteps, series, judged, commonShift, out residual, out threshold))
+        {
+            return true;
+        }
+
+        // What five steps of large noise can't show, all the steps since the suspicion began may.
+        int since = series.AgainstPeers is null ? 0 : Math.Min(LongCheckStepsMax, series.StepsSince(series.Cusum.UpOnsetStep));
+        return since >= 2 * series.Parameters.CheckSteps && CheckOver(since, series, judged, commonShift, out residual, out threshold);
+    }
+
+    private bool CheckOver(int steps, RankSeries series, int judged, double commonShift, out double residual, out double threshold)
+    {
+        double own = series.RecentLevel(steps) - series.OwnReference;
         double ownThreshold = Math.Max(_effectMin, series.Own.Sigma);
         double sigma = series.Judged.Sigma;
-        double error = MedianError * sigma * Math.Sqrt((1.0 / series.Parameters.CheckSteps) + (1.0 / series.Judged.Count));
+        double error = MedianError * sigma * Math.Sqrt((1.0 / steps) + (1.0 / series.Judged.Count));
         if (series.AgainstPeers is not null)
         {
-            residual = series.RecentResidual();
+            residual = series.RecentResidual(steps);
         }
         else
         {
+            residual = 0;
+            threshold = 0;
             ownThreshold = Math.Max(ownThreshold, series.Parameters.Significance * error);
             if (Ranks > 1 && judged < 2)
             {

@@ -69,8 +69,9 @@ public static class RecordedJobReader
                 }
             }
 
-            string? fault = lines.WasTooLong
-                ? $"line: longer than {LineReader.LineBytesMax} bytes"
+            // What comes before a break in the file may be half a number.
+            string? fault = lines.WasTooLong ? $"line: longer than {LineReader.LineBytesMax} bytes"
+                : lines.Fault is not null ? "line: cut off"
                 : records.Take(line, number, job!);
             if (fault is not null)
             {

@@ -111,7 +111,8 @@ public sealed class NodeAgentTests
         taken.Should().OnlyContain(rank => rank.Count == Steps);
         taken.SelectMany(rank => rank.Skip(4)).Should().OnlyContain(step => step.Epoch == new PlanEpoch(1));
         job.Guards.Should().AllSatisfy(guard => guard.Invoking(g => g.Dispose()).Should().NotThrow("a rank may outlive its agent"));
-        job.Fabrics.Select(fabric => fabric.Reports[^1].Ranks.Single().Left).Should().Equal([true, true, true], "nothing more will be heard of it");
+        job.Fabrics.Select(fabric => fabric.Reports[^1].Ranks.Single().Left)
+            .Should().Equal([true, true, true], "nothing more will be heard of it");
     }
 
     [Fact]

@@ -180,13 +180,15 @@ public sealed class PlanSwitchTests
         return new OfferedPlan(new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(epoch), counts));
     }
 
-    private static void ShouldSwitchTogether(IReadOnlyList<IReadOnlyList<GuardedRanks.Taken>> taken, MicroBatchDeal plan, int firstStep)
+    private static void ShouldSwitchTogether(
+        IReadOnlyList<IReadOnlyList<GuardedRanks.Taken>> taken, MicroBatchDeal plan, int firstStep)
     {
         for (int rank = 0; rank < taken.Count; rank++)
         {
             taken[rank].Take(firstStep).Should().OnlyContain(step => step.Epoch == PlanEpoch.Initial, $"rank {rank} goes on as before");
             taken[rank].Skip(firstStep).Should().OnlyContain(
-                step => step.Epoch == plan.Epoch && step.Work.Count == plan.Count(new Rank(rank)), $"rank {rank} switches at step {firstStep}");
+                step => step.Epoch == plan.Epoch && step.Work.Count == plan.Count(new Rank(rank)),
+                $"rank {rank} switches at step {firstStep}");
         }
 
         ShouldDealTheWholeBatch(taken);

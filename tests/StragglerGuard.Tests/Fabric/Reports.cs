@@ -12,7 +12,8 @@ internal static class Reports
 
     public static RankEnrollment Enrollment(int rank = 0, int worldSize = 2, int generation = 0, int total = 16, string? job = null) => new(
         job is null ? Job : new JobId(job), new Generation(generation), new Rank(rank), worldSize,
-        new WorkerId(new NodeId("node-a"), $"GPU-{rank}"), new DeviceClass("H100"), Stage: 0, total, MicroBatchesMin: 1, MicroBatchesMax: total);
+        new WorkerId(new NodeId("node-a"), $"GPU-{rank}"), new DeviceClass("H100"), Stage: 0, total,
+        MicroBatchesMin: 1, MicroBatchesMax: total);
 
     public static StepTiming Timing(int rank, long step) => new()
     {

@@ -61,7 +61,8 @@ public sealed class WebSocketFabricTests : FabricTests
 
         for (int sent = 0; sent <= WireFormat.MessageBytesMax; sent += part.Length)
         {
-            await broken.SendAsync(part, WebSocketMessageType.Binary, endOfMessage: false, CancellationToken.None).WaitAsync(Patience.Limit);
+            await broken.SendAsync(part, WebSocketMessageType.Binary, endOfMessage: false, CancellationToken.None)
+                .WaitAsync(Patience.Limit);
         }
 
         var answer = await broken.ReceiveAsync(new byte[64], CancellationToken.None).WaitAsync(Patience.Limit);
@@ -202,7 +203,8 @@ public sealed class WebSocketFabricTests : FabricTests
     [Fact]
     public async Task Arguments_ThatMakeNoSense_Throw()
     {
-        await FluentActions.Awaiting(() => WebSocketGuardianFabric.StartAsync(IPAddress.Loopback, 0, "")).Should().ThrowAsync<ArgumentException>();
+        await FluentActions.Awaiting(() => WebSocketGuardianFabric.StartAsync(IPAddress.Loopback, 0, ""))
+            .Should().ThrowAsync<ArgumentException>();
         FluentActions.Invoking(() => new WebSocketAgentFabric(new Uri("ws://127.0.0.1"), "")).Should().Throw<ArgumentException>();
         FluentActions.Invoking(() => new WebSocketAgentFabric(null!, Token)).Should().Throw<ArgumentNullException>();
     }
@@ -263,7 +265,8 @@ public sealed class WebSocketFabricTests : FabricTests
             socket.Options.SetRequestHeader("Authorization", authorization);
         }
 
-        await socket.Awaiting(s => s.ConnectAsync(endpoint, CancellationToken.None).WaitAsync(Patience.Limit)).Should().ThrowAsync<WebSocketException>();
+        await socket.Awaiting(s => s.ConnectAsync(endpoint, CancellationToken.None).WaitAsync(Patience.Limit))
+            .Should().ThrowAsync<WebSocketException>();
         return socket.HttpStatusCode;
     }
 

@@ -65,7 +65,8 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         var theirs = new MicroBatchDeal(new PlanEpoch(1), [7, 11, 7, 7]);
         var ledger = new ContestedLedger(
             decision => decision is RebalanceDecided,
-            number => new RebalanceDecided(Job, new Generation(0), 30, new MicroBatchDeal(new PlanEpoch(number), theirs.MicroBatches), 0.14, "theirs"));
+            number => new RebalanceDecided(
+                Job, new Generation(0), 30, new MicroBatchDeal(new PlanEpoch(number), theirs.MicroBatches), 0.14, "theirs"));
         GuardianService guardian = Start(ledger);
         var ranks = Uneven();
         _fabric.Report(ranks.ReportOfAll(1, [.. ranks.SkewProbes(), .. ranks.TakeSteps(80)]));
@@ -81,7 +82,8 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     public async Task Plan_ForestalledByAnotherJobsEntry_IsDecidedAnewAtTheNextStep()
     {
         var ledger = new ContestedLedger(
-            decision => decision is RebalanceDecided, number => new CommonShiftSeen(new JobId("another"), new Generation(0), number, "theirs"));
+            decision => decision is RebalanceDecided,
+            number => new CommonShiftSeen(new JobId("another"), new Generation(0), number, "theirs"));
         var offered = new ConcurrentQueue<PlanEpoch>();
         _fabric.OnOffer = offer => offered.Enqueue(offer.Deal.Epoch);
         Start(ledger);
@@ -96,10 +98,11 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     public async Task Finding_ForestalledByAnotherEntry_IsWrittenUnderTheNextNumber()
     {
         var ledger = new ContestedLedger(
-            decision => decision is StragglerFound, number => new CommonShiftSeen(new JobId("another"), new Generation(0), number, "theirs"));
+            decision => decision is StragglerFound,
+            number => new CommonShiftSeen(new JobId("another"), new Generation(0), number, "theirs"));
         Start(ledger, PolicyMode.Observe);
 
-        await RunToTheEnd(new VirtualRanks(3, total: 30, 0.02, 0.02, 0.02, 0.02, 0.02) { Factor = (rank, step) => rank == 4 && step >= 60 ? 2 : 1 });
+        await RunToTheEnd(OneSlow());
 
         ledger.Read().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(StragglerFound));
     }
@@ -141,7 +144,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         var pending = new MicroBatchDeal(new PlanEpoch(2), [7, 11, 7, 7]);
         ledger.Append(1, Decided(new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7])));
         ledger.Append(2, Decided(pending));
-        ledger.Append(3, new RebalanceDecided(Job, new Generation(7), 5, new MicroBatchDeal(new PlanEpoch(3), [1, 1]), 1, "of another generation"));
+        ledger.Append(3, Decided(new MicroBatchDeal(new PlanEpoch(3), [1, 1])) with { Generation = new Generation(7) });
         GuardianService guardian = Start(ledger);
         var ranks = Uneven();
         ranks.InForce = new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7]);
@@ -174,7 +177,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         var heard = new ConcurrentQueue<LedgerEntry>();
         Start(ledger).Decided += heard.Enqueue;
 
-        await RunToTheEnd(new VirtualRanks(3, total: 30, 0.02, 0.02, 0.02, 0.02, 0.02) { Factor = (rank, step) => rank == 4 && step >= 60 ? 2 : 1 });
+        await RunToTheEnd(OneSlow());
 
         heard.Should().HaveCountGreaterThan(1).And.Equal(ledger.Read());
     }
@@ -306,12 +309,18 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
 
     private static VirtualRanks Uneven() => new(17, total: 32, 0.020, 0.010, 0.020, 0.020);
 
+    private static VirtualRanks OneSlow() =>
+        new(3, total: 30, 0.02, 0.02, 0.02, 0.02, 0.02) { Factor = (rank, step) => rank == 4 && step >= 60 ? 2 : 1 };
+
     private static RebalanceDecided Decided(MicroBatchDeal deal) => new(Job, new Generation(0), 10, deal, 0.14, "before the restart");
 
     private static StragglerGuard.Fabric.NodeReport Other(VirtualRanks ranks)
     {
         var report = ranks.ReportOfAll(1, ranks.TakeSteps(20), left: true);
-        return report with { Ranks = [.. report.Ranks.Select(rank => rank with { Enrollment = rank.Enrollment with { Job = new JobId("other") } })] };
+        return report with
+        {
+            Ranks = [.. report.Ranks.Select(rank => rank with { Enrollment = rank.Enrollment with { Job = new JobId("other") } })],
+        };
     }
 
     private GuardianService Start(IDecisionLedger ledger, PolicyMode mode = PolicyMode.Act, TestFabric? fabric = null)

@@ -97,7 +97,8 @@ internal sealed class JudgedJob
     }
 
     /// <summary>What a failure message needs.</summary>
-    public string Story() => $"seed {Ranks.Seed}, {Ranks.Count} ranks: {string.Join("; ", Decisions.Select(d => $"step {d.Step}: {d.Reason}"))}";
+    public string Story() =>
+        $"seed {Ranks.Seed}, {Ranks.Count} ranks: {string.Join("; ", Decisions.Select(d => $"step {d.Step}: {d.Reason}"))}";
 
     public bool Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, entry =>
     {

@@ -24,7 +24,9 @@ internal static class MeasuredNoise
         return low + ((high - low) * (share - lowShare) / (highShare - lowShare));
     }
 
-    /// <summary>One draw of a machine that computes for real: log-normal with a CV of 0.3 %, and one step in 500 is a spike of up to 100 %.</summary>
+    /// <summary>
+    /// One draw of a machine that computes for real: log-normal with a CV of 0.3 %, and one step in 500 is a spike of up to 100 %.
+    /// </summary>
     public static double DrawReal(Random random)
     {
         double normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());

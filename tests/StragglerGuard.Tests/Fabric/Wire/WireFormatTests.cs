@@ -76,7 +76,8 @@ public sealed class WireFormatTests
     [InlineData(uint.MaxValue)]
     public void Message_OfASchemaThatThisBuildDoesNotRead_IsRefused(uint version)
     {
-        Refusal(Reports.Report(1), envelope => envelope.SchemaVersion = version).Should().Be($"schema version {version}; this build reads 1 to 1");
+        Refusal(Reports.Report(1), envelope => envelope.SchemaVersion = version)
+            .Should().Be($"schema version {version}; this build reads 1 to 1");
     }
 
     public static TheoryData<string, RankEnrollment> Impossible => new()

@@ -1,0 +1,96 @@
+using StragglerGuard.Core.Planning;
+
+namespace StragglerGuard.Core.Tests.Planning;
+
+public sealed class BackupWorkerGateTests
+{
+    private const int Seed = 7;
+
+    [Fact]
+    public void Judge_WhenOneOfManyIsLateByChance_AcceptsAndMeasuresTheGain()
+    {
+        // Nine take 1 s; one, another every time, takes 3 s. Without it the step takes 1 s: 0.9 · 3 ÷ 1.
+        BackupWorkerDecision decision = Judge(10, 100, (step, worker) => worker == step * 7 % 10 ? 3 : 1, microBatches: 1_000);
+        decision.Accepted.Should().BeTrue(decision.Reason);
+        decision.Backups.Should().Be(1);
+        decision.ExpectedGain.Should().BeApproximately(2.7, 0.01, decision.Reason);
+    }
+
+    [Fact]
+    public void Judge_WhenOneMicroBatchIsLong_CountsWhatTheLateWorkerIsBusyFor()
+    {
+        // A worker that must finish its 3 s begins the next step 2 s late, and is the next to be late.
+        BackupWorkerDecision brief = Judge(10, 100, (step, worker) => worker == step * 7 % 10 ? 3 : 1, microBatches: 1_000);
+        BackupWorkerDecision whole = Judge(10, 100, (step, worker) => worker == step * 7 % 10 ? 3 : 1, microBatches: 1);
+        whole.ExpectedGain.Should().BeLessThan(brief.ExpectedGain!.Value - 0.1);
+    }
+
+    [Fact]
+    public void Judge_WhenCommunicationIsLong_WinsLess()
+    {
+        BackupWorkerDecision without = Judge(10, 100, (step, worker) => worker == step * 7 % 10 ? 3 : 1, communication: 0);
+        BackupWorkerDecision with = Judge(10, 100, (step, worker) => worker == step * 7 % 10 ? 3 : 1, communication: 30);
+        without.Accepted.Should().BeTrue();
+        with.Accepted.Should().BeFalse(with.Reason);
+        with.ExpectedGain.Should().BeLessThan(1);
+    }
+
+    [Fact]
+    public void Judge_WhenTheSameWorkerIsAlwaysLate_DeclinesAndNamesIt()
+    {
+        BackupWorkerDecision decision = Judge(10, 100, (_, worker) => worker == 4 ? 3 : 1);
+        decision.Accepted.Should().BeFalse();
+        decision.ExpectedGain.Should().BeGreaterThan(2);
+        decision.Reason.Should().Contain("worker 4").And.Contain("dealt less work");
+    }
+
+    [Fact]
+    public void Judge_WhenStepsVaryLittle_DeclinesBecauseOfTheSamplesLost()
+    {
+        var random = new Random(Seed);
+        BackupWorkerDecision decision = Judge(8, 200, (_, _) => 1 + (0.05 * random.NextDouble()));
+        decision.Accepted.Should().BeFalse();
+        decision.ExpectedGain.Should().BeInRange(0.87, 0.93, $"seed {Seed}: 7/8 of the samples in nearly the same time");
+        decision.Reason.Should().Contain("samples thrown away");
+    }
+
+    [Theory]
+    [InlineData(1, 100, "one worker")]
+    [InlineData(4, BackupWorkerGate.StepsMin - 1, "too few")]
+    public void Judge_WithoutEvidence_DeclinesWithoutANumber(int workers, int steps, string reason)
+    {
+        BackupWorkerDecision decision = Judge(workers, steps, (_, _) => 1);
+        decision.Should().BeEquivalentTo(new { Accepted = false, Backups = 0, ExpectedGain = (double?)null });
+        decision.Reason.Should().Contain(reason);
+    }
+
+    [Fact]
+    public void Judge_WhenNothingTakesTime_DeclinesWithoutANumber() =>
+        Judge(4, 100, (_, _) => 0).Should().BeEquivalentTo(new { Accepted = false, ExpectedGain = (double?)null });
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(-1.0)]
+    [InlineData(double.PositiveInfinity)]
+    public void Judge_OnATimeThatIsNone_Throws(double seconds) =>
+        FluentActions.Invoking(() => Judge(2, 40, (_, _) => seconds)).Should().Throw<ArgumentException>();
+
+    [Fact]
+    public void Judge_OnHalfAStep_Throws() => FluentActions.Invoking(() => BackupWorkerGate.Judge(new BackupWorkerEvidence
+    {
+        Workers = 2,
+        StepSeconds = new double[3],
+        MicroBatchesPerWorker = 1,
+        CommunicationSeconds = 0,
+    })).Should().Throw<ArgumentException>();
+
+    private static BackupWorkerDecision Judge(
+        int workers, int steps, Func<int, int, double> seconds, int microBatches = 8, double communication = 0) =>
+        BackupWorkerGate.Judge(new BackupWorkerEvidence
+        {
+            Workers = workers,
+            StepSeconds = Enumerable.Range(0, steps * workers).Select(i => seconds(i / workers, i % workers)).ToArray(),
+            MicroBatchesPerWorker = microBatches,
+            CommunicationSeconds = communication,
+        });
+}
