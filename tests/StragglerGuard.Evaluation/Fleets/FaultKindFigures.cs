@@ -41,7 +41,7 @@ internal sealed class FaultKindFigures : IFigureGroup
         yield return new("the majority, 1.4×", [new PersistentSlowdown(most, 1.4, Onset)], most, IsAccused(VerdictKind.PersistentSlowness));
         yield return new("the whole group, 1.4×", [new PersistentSlowdown(all, 1.4, Onset)], [], IsFound(VerdictKind.GroupSlowdown, ofRank: false));
         yield return new("drift to 8 % in 100 steps", [new GradualSlowdown(Culprit, 1.08, 100, Onset)], [], IsFound(VerdictKind.Creep));
-        yield return new("jitter, 12 % of steps 1.8×", [new RandomSpikes(Culprit, 0.12, 1.8, Onset)], [], IsFound(VerdictKind.Jitter));
+        yield return new("jitter, 12 % of steps 1.8×", [new RandomSpikes(Culprit, 0.12, 1.8, Onset)], [], IsFound(VerdictKind.Jitter)) { MayBeAccused = [Culprit] };
         yield return new("periodic stalls, every 20th 1.8×", [new PeriodicStalls(Culprit, 20, 1.8, Onset)], [], IsFound(VerdictKind.PeriodicStall));
         yield return new("transfer, 3×", [new SlowTransfer(3, Onset)], [], IsFound(VerdictKind.FabricSlowdown, ofRank: false));
         yield return new("waiting for input, 40 ms", [new InputStarvation(Culprit, 40e6, Onset)], [Culprit], IsCausedBy(Cause.Input));
@@ -59,7 +59,7 @@ internal sealed class FaultKindFigures : IFigureGroup
             JudgedFleet job = new JudgedFleet(FleetShape.Equal(Ranks), Noise, seed, scenario.Faults).Run(Onset + 280);
             bool areAllAccused = !scenario.Culprits.Except(job.Accused).Any();
             found += areAllAccused && scenario.IsNamed(job) ? 1 : 0;
-            wrong += job.Accused.Except(scenario.Culprits).Count();
+            wrong += job.Accused.Except(scenario.Culprits).Count(rank => !scenario.MayBeAccused.Contains(rank));
         }
 
         double share = (double)found / seeds;
@@ -110,5 +110,9 @@ internal sealed class FaultKindFigures : IFigureGroup
     private static Func<JudgedFleet, bool> IsFound(VerdictKind kind, bool ofRank = true) =>
         job => job.Findings(kind).Any(found => found.Rank == (ofRank ? new Rank(Culprit) : null));
 
-    private sealed record Scenario(string Name, IReadOnlyList<Fault> Faults, int[] Culprits, Func<JudgedFleet, bool> IsNamed);
+    private sealed record Scenario(string Name, IReadOnlyList<Fault> Faults, int[] Culprits, Func<JudgedFleet, bool> IsNamed)
+    {
+        /// <summary>Not healthy, and not slow all the time: by chance it may be for long enough to be called so.</summary>
+        public int[] MayBeAccused { get; init; } = [];
+    }
 }
