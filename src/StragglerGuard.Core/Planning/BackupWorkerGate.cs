@@ -34,8 +34,9 @@ public sealed record BackupWorkerDecision(bool Accepted, int Backups, double? Ex
 /// Chen et al., <i>Revisiting Distributed Synchronous SGD</i> (2016): of P workers the reduction waits for P − b. In samples per second that wins
 /// (1 − b/P)·(E[T₍P₎] + c) ÷ (E[T₍P−b₎] + c): the step ends with the (P − b)-th arrival, and the work of b workers is thrown away. The order statistics are
 /// the means of the measured steps, no distribution is assumed. A late worker is busy until the end of the micro-batch that it is in; where that is
-/// after the reduction it begins its next step late, and the steps are replayed with that delay. A worker that is late in most of the steps is slow,
-/// and not late by chance: its samples would hardly ever count, so it is dealt less work or leaves instead.
+/// after the reduction it begins its next step late, and the steps are replayed with that delay. A worker that is late in most of
+/// <see cref="BlockSteps"/> steps in a row is slow and not late by chance: its samples would hardly ever count, so it is dealt less work or leaves instead.
+/// Blocks of steps with such a worker are taken out, and the gain must show on the others, too.
 /// </remarks>
 public static class BackupWorkerGate
 {
@@ -45,7 +46,12 @@ public static class BackupWorkerGate
     /// <summary>How far the gain must exceed 1.</summary>
     public const double Margin = 0.02;
 
-    /// <summary>A worker that is not waited for in more than this share of the steps is always late.</summary>
+    /// <summary>Steps in a row over which a worker that is always late is told from one that is late by chance.</summary>
+    public const int BlockSteps = 32;
+
+    /// <summary>
+    /// A worker that is not waited for in more than this share of a block is always late; with few workers more than twice its fair share, at most 0.9.
+    /// </summary>
     public const double AlwaysLateShare = 0.5;
 
     /// <summary>Decides.</summary>
@@ -70,43 +76,90 @@ public static class BackupWorkerGate
                 false, 0, null, Say($"{steps} complete steps are too few to measure order statistics on; {StepsMin} are needed"));
         }
 
-        double last = MeanOfLast(evidence.StepSeconds.Span, workers);
-        double c = evidence.CommunicationSeconds;
+        ReadOnlySpan<double> seconds = evidence.StepSeconds.Span;
         Trial? best = null;
         for (int backups = 1; backups <= Math.Max(1, workers / 4); backups++)
         {
-            Trial trial = Try(evidence, backups);
-            trial = trial with { Gain = (1 - ((double)backups / workers)) * (last + c) / (trial.CutOffSeconds + c) };
+            Trial trial = Try(evidence, seconds, backups);
             if (best is null || trial.Gain > best.Gain)
             {
                 best = trial;
             }
         }
 
-        return Decide(best!, last, c, workers);
+        return Decide(evidence, best!);
     }
 
-    private static BackupWorkerDecision Decide(Trial best, double last, double c, int workers)
+    private static BackupWorkerDecision Decide(BackupWorkerEvidence evidence, Trial best)
     {
         if (!double.IsFinite(best.Gain))
         {
             return new BackupWorkerDecision(false, 0, null, "the recorded steps take no time");
         }
 
+        int workers = evidence.Workers;
+        double c = evidence.CommunicationSeconds;
         string numbers = Say(
-            $"(1 − {best.Backups}/{workers})·({last:G4} + {c:G4}) ÷ ({best.CutOffSeconds:G4} + {c:G4}) = {best.Gain:0.000}");
+            $"not waiting for {best.Backups} of {workers} would give (1 − {best.Backups}/{workers})·({best.LastSeconds:G4} + {c:G4}) ÷ ({best.CutOffSeconds:G4} + {c:G4}) = {best.Gain:0.000} of the samples per second");
+        BackupWorkerDecision Decline(string why) => new(false, best.Backups, best.Gain, numbers + why);
         if (best.Gain <= 1 + Margin)
         {
-            return new BackupWorkerDecision(false, best.Backups, best.Gain, Say(
-                $"not waiting for {best.Backups} of {workers} would give {numbers} of the samples per second, and {1 + Margin:0.00} is asked for: ")
-                + (best.Gain < 1 ? "the samples thrown away cost more than the waiting" : "too little to be worth it"));
+            string asked = Say($", and {1 + Margin:0.00} is asked for: ");
+            return Decline(asked + (best.Gain < 1 ? "the samples thrown away cost more than the waiting" : "too little to be worth it"));
         }
 
-        return best.LateShare > AlwaysLateShare
-            ? new BackupWorkerDecision(false, best.Backups, best.Gain, Say(
-                $"not waiting for {best.Backups} of {workers} would give {numbers}, but worker {best.MostLate} would be left out of {best.LateShare:P0} of the steps: ")
-                + "a worker that is always late is dealt less work or leaves")
-            : new BackupWorkerDecision(true, best.Backups, best.Gain, Say($"not waiting for {best.Backups} of {workers} would give {numbers}"));
+        (double[] chance, int alwaysLate) = WithoutAlwaysLate(evidence, best);
+        if (alwaysLate < 0)
+        {
+            return new BackupWorkerDecision(true, best.Backups, best.Gain, numbers);
+        }
+
+        const string instead = "a worker that is always late is dealt less work or leaves";
+        int left = chance.Length / workers;
+        if (left < StepsMin)
+        {
+            return Decline(Say($", but worker {alwaysLate} would be left out of most steps: {instead}"));
+        }
+
+        Trial byChance = Try(evidence, chance, best.Backups);
+        return byChance.Gain > 1 + Margin
+            ? new BackupWorkerDecision(true, best.Backups, best.Gain, numbers + Say($"; {byChance.Gain:0.000} on the {left} steps without a worker that is always late"))
+            : Decline(Say($", but {byChance.Gain:0.000} on the {left} steps in which worker {alwaysLate} is not late all the time: {instead}"));
+    }
+
+    /// <summary>The blocks of steps in which nobody is always late, and who was in the others; −1 where there are none.</summary>
+    private static (double[] Seconds, int AlwaysLate) WithoutAlwaysLate(BackupWorkerEvidence evidence, Trial trial)
+    {
+        int workers = evidence.Workers;
+        int steps = evidence.StepSeconds.Length / workers;
+        double most = Math.Max(AlwaysLateShare, Math.Min(0.9, 2.0 * trial.Backups / workers));
+        var kept = new List<double>(evidence.StepSeconds.Length);
+        int alwaysLate = -1;
+        var late = new int[workers];
+        for (int first = 0; first < steps; first += BlockSteps)
+        {
+            int length = Math.Min(BlockSteps, steps - first);
+            Array.Clear(late);
+            foreach (int worker in trial.Late.AsSpan(first * trial.Backups, length * trial.Backups))
+            {
+                if (worker >= 0)
+                {
+                    late[worker]++;
+                }
+            }
+
+            int mostLate = Array.IndexOf(late, late.Max());
+            if (late[mostLate] > most * length)
+            {
+                alwaysLate = mostLate;
+            }
+            else
+            {
+                kept.AddRange(evidence.StepSeconds.Span.Slice(first * workers, length * workers));
+            }
+        }
+
+        return ([.. kept], alwaysLate);
     }
 
     private static double MeanOfLast(ReadOnlySpan<double> seconds, int workers)
@@ -128,15 +181,15 @@ public static class BackupWorkerGate
     }
 
     /// <summary>Replays the steps, each ending with the (P − b)-th arrival.</summary>
-    private static Trial Try(BackupWorkerEvidence evidence, int backups)
+    private static Trial Try(BackupWorkerEvidence evidence, ReadOnlySpan<double> seconds, int backups)
     {
         int workers = evidence.Workers;
-        ReadOnlySpan<double> seconds = evidence.StepSeconds.Span;
+        double c = evidence.CommunicationSeconds;
         int steps = seconds.Length / workers;
         var delay = new double[workers];
         var arrival = new double[workers];
         var order = new int[workers];
-        var late = new int[workers];
+        var late = new int[steps * backups];
         double sum = 0;
         for (int step = 0; step < steps; step++)
         {
@@ -154,15 +207,21 @@ public static class BackupWorkerGate
             {
                 int worker = order[place];
                 bool isLate = place >= workers - backups;
-                late[worker] += isLate ? 1 : 0;
+                if (isLate)
+                {
+                    // Who arrives with the cut-off is not late.
+                    late[(step * backups) + place - workers + backups] = arrival[worker] > cutOff ? worker : -1;
+                }
+
                 delay[worker] = isLate
-                    ? Math.Max(0, EndOfMicroBatch(evidence, own[worker], arrival[worker], cutOff) - cutOff - evidence.CommunicationSeconds)
+                    ? Math.Max(0, EndOfMicroBatch(evidence, own[worker], arrival[worker], cutOff) - cutOff - c)
                     : 0;
             }
         }
 
-        int mostLate = Array.IndexOf(late, late.Max());
-        return new Trial(backups, sum / steps, 0, mostLate, (double)late[mostLate] / steps);
+        double last = MeanOfLast(seconds, workers);
+        double cutOffSeconds = sum / steps;
+        return new Trial(backups, last, cutOffSeconds, (1 - ((double)backups / workers)) * (last + c) / (cutOffSeconds + c), late);
     }
 
     // The worker is in some micro-batch at the cut-off, or has not begun the first: either way it ends one before it gives up.
@@ -203,5 +262,6 @@ public static class BackupWorkerGate
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private sealed record Trial(int Backups, double CutOffSeconds, double Gain, int MostLate, double LateShare);
+    // Late: who came after the cut-off, as many a step as there are backups; −1 where nobody did.
+    private sealed record Trial(int Backups, double LastSeconds, double CutOffSeconds, double Gain, int[] Late);
 }

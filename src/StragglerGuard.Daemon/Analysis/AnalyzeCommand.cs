@@ -91,8 +91,7 @@ internal static class AnalyzeCommand
         WhatIfOutcome outcome = WhatIfAnalysis.Analyze(trace);
         if (outcome.Report is not { } report)
         {
-            TerminalText.WriteFaults(error, reading.BadRecords);
-            error.WriteLine(TerminalText.Printable($"{path}: {outcome.Fault}"));
+            error.WriteLine(TerminalText.Printable(WithFirst($"{path}: {outcome.Fault}", reading.BadRecords)));
             return null;
         }
 
@@ -106,8 +105,7 @@ internal static class AnalyzeCommand
         KinetoReading reading = KinetoReader.ReadFolder(path);
         if (reading.Fault is not null)
         {
-            TerminalText.WriteFaults(error, reading.BadRecords);
-            error.WriteLine(TerminalText.Printable(reading.Fault));
+            error.WriteLine(TerminalText.Printable(WithFirst(reading.Fault, reading.BadRecords)));
             return null;
         }
 
@@ -115,6 +113,10 @@ internal static class AnalyzeCommand
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
         return new AnalysisOutput(CollectiveText.Lines(name, reading), () => AnalysisJson.Line(reading), () => CollectivePage.Render(name, reading));
     }
+
+    // Where nothing can be judged one message says why; what was wrong first is likely the reason.
+    private static string WithFirst(string fault, TraceFaults bad) =>
+        bad.Count == 0 ? fault : TerminalText.Say($"{fault}; {bad.Count} bad records, the first: {bad.First[0]}");
 
     private static bool IsProfilerTrace(string path) =>
         path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".json.gz", StringComparison.OrdinalIgnoreCase);

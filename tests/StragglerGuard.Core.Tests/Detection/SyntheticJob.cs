@@ -122,6 +122,14 @@ internal sealed class SyntheticJob
         return this;
     }
 
+    /// <summary>Bytes that the detector allocates for the same steps every time, after as many to warm up.</summary>
+    /// <remarks>A collection that another thread starts within a step ends this thread's allocation block, and its rest counts as allocated. So the least of a few runs.</remarks>
+    public static long LeastAllocated(Func<SyntheticJob> make, int warmUpSteps, int steps)
+    {
+        make().Run(warmUpSteps + steps);
+        return Enumerable.Range(0, 4).Min(_ => make().Run(warmUpSteps).Run(steps).Allocated);
+    }
+
     /// <summary>What a failure message needs: the seed and the first events.</summary>
     public string Story() => $"seed {Seed}: {string.Join("; ", Events.Take(20).Select(e => VerdictWriter.Describe(in e, default)))}";
 

@@ -45,6 +45,24 @@ public sealed class BackupWorkerGateTests
     }
 
     [Fact]
+    public void Judge_WhenAWorkerIsSlowForAWhile_GivesItsTimeToNobodyElse()
+    {
+        // Slow for a third of the steps, and nobody late by chance: that alone would look like a gain of a quarter.
+        BackupWorkerDecision decision = Judge(10, 300, (step, worker) => worker == 4 && step is >= 100 and < 200 ? 3 : 1);
+        decision.Accepted.Should().BeFalse(decision.Reason);
+        decision.ExpectedGain.Should().BeGreaterThan(1.2);
+        decision.Reason.Should().Contain("worker 4 is not late all the time");
+    }
+
+    [Fact]
+    public void Judge_WhenAWorkerIsSlowForAWhileAndOthersAreLateByChance_AcceptsForTheOthersSake()
+    {
+        BackupWorkerDecision decision = Judge(10, 300, (step, worker) => worker == (step is >= 100 and < 200 ? 4 : step * 7 % 10) ? 3 : 1, microBatches: 1_000);
+        decision.Accepted.Should().BeTrue(decision.Reason);
+        decision.Reason.Should().Contain("without a worker that is always late");
+    }
+
+    [Fact]
     public void Judge_WhenStepsVaryLittle_DeclinesBecauseOfTheSamplesLost()
     {
         var random = new Random(Seed);

@@ -143,11 +143,21 @@ public sealed class AnalyzeCommandTests
         run.Error.Should().Contain("read as a folder");
     }
 
-    [Fact]
-    public void Analyze_OfAnEmptyFolder_EndsWithTwo()
+    [Theory]
+    [InlineData(null, "no *.json")]
+    [InlineData("{\"traceEvents\":[{\"ph\":", "no trace with a collective in it")]
+    [InlineData("nonsense", "no trace with a collective in it")]
+    public void Analyze_OfAFolderWithoutTraces_EndsWithTwoAndOneMessage(string? text, string message)
     {
         using var folder = new TemporaryFolder();
-        ProgramRun.Of("analyze", folder.Root).ExitCode.Should().Be(ExitCodes.BadInput);
+        if (text is not null)
+        {
+            folder.Write("rank0.json", text);
+        }
+
+        ProgramRun run = ProgramRun.Of("analyze", folder.Root);
+        run.ExitCode.Should().Be(ExitCodes.BadInput);
+        run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().ContainSingle().Which.Should().Contain(message);
     }
 
     [Theory]
