@@ -34,14 +34,14 @@ public sealed class MinimumVariancePlanTests
     [Fact]
     public void Deal_OfAKnownCase_EndsEarlierThanTheOneOfLeastVariance()
     {
-        double[] seconds = [1.0, 1.2, 2.0];
-        const int Total = 7;
+        double[] seconds = [1.0, 1.5, 2.5];
+        const int Total = 8;
         RebalanceOutcome.Solved ours = Solve(seconds, Total);
 
-        LeastVariance(seconds, Total).Should().Equal([3, 2, 2], "3.0, 2.4 and 4.0 s are closer together than 3.0, 3.6 and 2.0 s");
-        StepSeconds([3, 2, 2], seconds).Should().BeApproximately(4.0, 1e-12);
-        ours.MicroBatches.Should().Equal(3, 3, 1);
-        ours.StepSeconds.Should().BeApproximately(3.6, 1e-12);
+        LeastVariance(seconds, Total).Should().Equal([4, 2, 2], "4.0, 3.0 and 5.0 s are closer together than 4.0, 4.5 and 2.5 s");
+        StepSeconds([4, 2, 2], seconds).Should().BeApproximately(5.0, 1e-12);
+        ours.MicroBatches.Should().Equal(4, 3, 1);
+        ours.StepSeconds.Should().BeApproximately(4.5, 1e-12);
     }
 
     private static RebalanceOutcome.Solved Solve(double[] seconds, int total) =>
