@@ -19,8 +19,8 @@ public readonly record struct Culprit(Rank? Rank = null, int? Replica = null, in
             return new Culprit(rank, null, stage, node);
         }
 
-        RankCoordinates position = topology.CoordinatesOf(rank);
-        return new Culprit(rank, position.Data, position.Pipeline, node);
+        RankCoordinates at = topology.CoordinatesOf(rank);
+        return new Culprit(rank, at.Data, at.Pipeline, node);
     }
 
     /// <inheritdoc/>

@@ -107,11 +107,12 @@ public readonly record struct VerdictEvidence(double Residual, double OwnShift, 
     /// <summary>Who it was compared with, at most the first 32; null or empty for own history or the whole job.</summary>
     public IReadOnlyList<Rank>? Peers { get; init; }
 
-    /// <summary>Compares the numbers and the peers one by one: a replay's verdict equals the live one.</summary>
+    /// <summary>Compares the numbers and, one by one, the peers.</summary>
     public bool Equals(VerdictEvidence other) =>
-        Residual.Equals(other.Residual) && OwnShift.Equals(other.OwnShift) && Sigma.Equals(other.Sigma) && Threshold.Equals(other.Threshold)
-        && RanksCompared == other.RanksCompared && (Peers ?? []).SequenceEqual(other.Peers ?? []);
+        Residual.Equals(other.Residual) && OwnShift.Equals(other.OwnShift) && Sigma.Equals(other.Sigma)
+        && Threshold.Equals(other.Threshold) && RanksCompared == other.RanksCompared
+        && (Peers ?? []).SequenceEqual(other.Peers ?? []);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => (Residual, OwnShift, Sigma, Threshold, RanksCompared, Peers?.Count ?? 0).GetHashCode();
+    public override int GetHashCode() => ((Residual.GetHashCode() * 31) + Threshold.GetHashCode()) * 31 + RanksCompared;
 }

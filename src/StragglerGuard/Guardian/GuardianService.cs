@@ -299,6 +299,7 @@ public sealed class GuardianService : IAsyncDisposable
     {
         _complaint = null;
         _complaint = ExamineSelf();
+        LookForHangs();
         OfferPendingAgain();
         long beginNs = MonotonicClock.NowNs();
         if (beginNs >= _publishAtNs)
@@ -310,6 +311,19 @@ public sealed class GuardianService : IAsyncDisposable
 
         // Last: the guardian's own work is no pause.
         _lastTickNs = MonotonicClock.NowNs();
+    }
+
+    private void LookForHangs()
+    {
+        long nowNs = MonotonicClock.NowNs();
+        long lateNs = nowNs - _lastTickNs - (long)(OfferAgain.TotalSeconds * 1e9);
+        lock (_gate)
+        {
+            foreach (GuardedJob job in _roster.Jobs)
+            {
+                TryJudge(job, judge => judge.LookForHangs(nowNs, lateNs > PauseSeconds * 1e9 ? lateNs : 0));
+            }
+        }
     }
 
     private void OfferPendingAgain()

@@ -37,6 +37,7 @@ internal sealed class JobJudge
     private readonly PlanHistory _plans;
     private readonly VerdictBook _verdicts;
     private readonly ChangeBook _changes = new();
+    private readonly HangWatch _hangs;
     private readonly double[] _secondsPerUnit;
     private readonly double[] _recentSecondsPerUnit;
     private readonly double[] _waitCausedSeconds;
@@ -76,6 +77,7 @@ internal sealed class JobJudge
         _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
         _waitCausedSeconds = new double[WorldSize];
         _newestStartNs = new long[WorldSize];
+        _hangs = new HangWatch(WorldSize);
         _lowest = new int[WorldSize];
         _highest = new int[WorldSize];
         Enroll(first);
@@ -144,6 +146,7 @@ internal sealed class JobJudge
             {
                 ref long newestNs = ref _newestStartNs[timing.Rank.Value];
                 newestNs = Math.Max(newestNs, timing.StartNs);
+                _hangs.Note(timing.Rank, timing.Step);
             }
         }
 
@@ -169,6 +172,17 @@ internal sealed class JobJudge
         while (_assembler.TryTake(out StepFrame? frame))
         {
             Judge(frame, observerComplaint, commit);
+        }
+    }
+
+    /// <summary>Finds ranks that make no progress. Nothing is said once ranks have begun to leave.</summary>
+    /// <param name="nowNs">The guardian's monotonic clock.</param>
+    /// <param name="pausedNs">How long the guardian itself was away since it last looked; 0 where it was not.</param>
+    public void LookForHangs(long nowNs, long pausedNs)
+    {
+        if (_left == 0)
+        {
+            _hangs.Look(nowNs, pausedNs, _verdicts);
         }
     }
 

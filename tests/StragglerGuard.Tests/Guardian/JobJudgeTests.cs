@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Guardian;
@@ -58,6 +59,47 @@ public sealed class JobJudgeTests
         cleared.Step.Should().BeInRange(300, 315);
         job.Judge.Status().Ranks.Should().OnlyContain(rank => rank.Verdict == null);
         ranks.InForce.MicroBatches.ToArray().Should().OnlyContain(count => count == 6, $"the deal is even again ({job.Story()})");
+    }
+
+    [Fact]
+    public void Changes_OfARankThatIsSlowForAWhile_AreItsOnsetAndItsRecovery()
+    {
+        var ranks = new VirtualRanks(seed: 7, total: 36, Paces(6)) { Factor = (rank, step) => rank == 1 && step is >= 150 and < 300 ? 2 : 1 };
+        JobStatus status = new JudgedJob(ranks).RunTo(420).Judge.Status();
+
+        status.Changes.Should().HaveCount(2);
+        status.Changes.Should().OnlyContain(change => change.Rank == new Rank(1));
+        status.Changes[0].Step.Should().BeInRange(148, 152);
+        status.Changes[0].Ratio.Should().BeApproximately(2, 0.05);
+        status.Changes[1].Step.Should().BeInRange(298, 304);
+        status.Changes[1].Ratio.Should().BeApproximately(0.5, 0.05);
+        Verdict verdict = status.Verdicts.Should().ContainSingle().Which;
+        verdict.Confidence.Should().BeGreaterThan(0.95);
+        verdict.Culprit.Rank.Should().Be(new Rank(1));
+        verdict.Evidence.Peers.Should().HaveCount(5);
+    }
+
+    [Fact]
+    public void Job_ThatStops_IsSaidToHangUnlessTheGuardianWasAwayItself()
+    {
+        const long Second = 1_000_000_000;
+        foreach (bool wasAway in new[] { false, true })
+        {
+            var ranks = new VirtualRanks(seed: 8, total: 16, Paces(4));
+            var job = new JudgedJob(ranks);
+            long nowNs = 0;
+            for (int step = 3; step <= 60; step += 3)
+            {
+                job.RunTo(step);
+                nowNs += Second;
+                job.Judge.LookForHangs(nowNs, pausedNs: 0);
+            }
+
+            job.Judge.LookForHangs(nowNs + (60 * Second), pausedNs: wasAway ? 60 * Second : 0);
+            Verdict verdict = job.Judge.Status().Verdicts.Should().ContainSingle().Which;
+            verdict.Kind.Should().Be(wasAway ? VerdictKind.ObserverUnwell : VerdictKind.Hang);
+            verdict.Rank.Should().BeNull();
+        }
     }
 
     [Fact]
