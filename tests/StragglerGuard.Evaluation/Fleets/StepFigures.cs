@@ -16,13 +16,12 @@ internal sealed class StepFigures : IFigureGroup
 
     public IEnumerable<Figure> Measure(string data, bool isQuick)
     {
-        int seeds = isQuick ? 100 : 400;
         double[] factors = isQuick ? [1.12, 1.2] : [1.12, 1.15, 1.2, 1.5, 2];
         foreach (int ranks in isQuick ? [8, 64] : new[] { 4, 8, 64, 256 })
         {
             foreach (double cv in new[] { 0.01, 0.02, 0.03 })
             {
-                yield return Recall(ranks, new PaceNoise(cv), factors, ranks > 64 ? seeds / 4 : seeds);
+                yield return Recall(ranks, new PaceNoise(cv), factors, seeds: ranks <= 8 || (ranks <= 64 && !isQuick) ? 400 : 100);
             }
         }
 

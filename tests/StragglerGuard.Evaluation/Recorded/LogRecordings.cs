@@ -5,14 +5,11 @@ namespace StragglerGuard.Evaluation.Recorded;
 
 /// <summary>Training logs of one series with labelled changes: <c>NAME*.log</c> beside <c>NAME.trace</c> (<c>iteration;links;delay</c> a line).</summary>
 /// <remarks>
-/// A change matches the label that it lies in the window of, from one iteration before to six after, each at most once. The first two iterations are dropped,
-/// and so is what follows the label whose delay is infinite: the job's end.
+/// The first two iterations are dropped, and so is what follows the label whose delay is infinite: the job's end.
 /// </remarks>
 internal sealed class LogRecordings : IFigureGroup
 {
     private const int FirstIteration = 3;
-    private const int Before = 1;
-    private const int After = 6;
     private const double LeastF1 = 0.97;
     private const int DelayMax = 5;
 
@@ -44,26 +41,15 @@ internal sealed class LogRecordings : IFigureGroup
             yield break;
         }
 
-        ReplayedChange[] changes = [.. JobReplay.Run(job).Changes.Where(change => change.Step >= FirstIteration && change.Step < end)];
-        var left = new List<ReplayedChange>(changes);
-        var delays = new List<long>();
-        foreach (long label in labels)
-        {
-            ReplayedChange? match = left.Where(change => change.Step >= label - Before && change.Step <= label + After)
-                .MinBy(change => Math.Abs(change.Step - label));
-            if (match is not null)
-            {
-                left.Remove(match);
-                delays.Add(match.RaisedAtStep - label);
-            }
-        }
-
-        int found = delays.Count;
-        double f1 = labels.Length + changes.Length == 0 ? 0 : 2.0 * found / (labels.Length + changes.Length);
+        (long, long)[] changes =
+        [
+            .. JobReplay.Run(job).Changes.Where(change => change.Step >= FirstIteration && change.Step < end).Select(change => (change.Step, change.RaisedAtStep)),
+        ];
+        ChangeMatch match = ChangeMatch.Of(labels, changes);
         yield return Figure.Of(
-            name, "F1 of changes", $"{f1:0.000} ({found} of {labels.Length} found, {left.Count} false)", "≥ 0.97", f1 >= LeastF1);
+            name, "F1 of changes", $"{match.F1:0.000} ({match.Found} of {match.Labels} found, {match.False} false)", "≥ 0.97", match.F1 >= LeastF1);
         yield return Figure.Of(
-            name, "delay, iterations", $"mean {(found == 0 ? double.NaN : delays.Average()):0.0}, worst {(found == 0 ? 0 : delays.Max())}", "worst ≤ 5",
-            found > 0 && delays.Max() <= DelayMax);
+            name, "delay, iterations", match.Found == 0 ? "none found" : $"mean {match.MeanDelay:0.0}, worst {match.WorstDelay}", "worst ≤ 5",
+            match.WorstDelay <= DelayMax);
     }
 }
