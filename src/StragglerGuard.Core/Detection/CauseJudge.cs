@@ -22,9 +22,9 @@ internal sealed class CauseJudge
     private readonly int[][] _groups;
     private readonly int[] _groupOf;
     private readonly double[] _medianFeature;
-    private readonly double[] _feature;
-    private readonly double[] _meanFeature;
-    private readonly double[] _lag;
+    private readonly float[] _feature;
+    private readonly float[] _meanFeature;
+    private readonly float[] _lag;
     private readonly Cause[] _cause;
     private readonly bool[] _isBeyondSpread;
     private readonly WorkloadRegression _regression = new();
@@ -48,9 +48,9 @@ internal sealed class CauseJudge
         }
 
         _medianFeature = new double[_groups.Length];
-        _feature = new double[cohorts.Length];
-        _meanFeature = new double[cohorts.Length];
-        _lag = new double[cohorts.Length];
+        _feature = new float[cohorts.Length];
+        _meanFeature = new float[cohorts.Length];
+        _lag = new float[cohorts.Length];
         _cause = new Cause[cohorts.Length];
         _isBeyondSpread = new bool[cohorts.Length];
     }
@@ -66,7 +66,7 @@ internal sealed class CauseJudge
         {
             for (int rank = 0; rank < _lag.Length; rank++)
             {
-                _lag[rank] += LagGain * (lagNs[rank] - _lag[rank]);
+                _lag[rank] += (float)(LagGain * (lagNs[rank] - _lag[rank]));
             }
         }
     }
@@ -150,8 +150,8 @@ internal sealed class CauseJudge
         {
             double feature = LogFeature(frame, rank) - _medianFeature[_groupOf[rank]];
             bool isKnown = double.IsFinite(feature);
-            _feature[rank] = isKnown ? feature : 0;
-            _meanFeature[rank] += FeatureGain * (_feature[rank] - _meanFeature[rank]);
+            _feature[rank] = isKnown ? (float)feature : 0;
+            _meanFeature[rank] += (float)(FeatureGain * (_feature[rank] - _meanFeature[rank]));
             if (isKnown && screen.IsKnown(rank) && !screen.IsFlagged(rank))
             {
                 _regression.Add(feature, screen.ResidualOf(rank));
@@ -188,7 +188,7 @@ internal sealed class CauseJudge
             return null;
         }
 
-        double latest = OrderStatistics.LargestOf(_lag);
+        double latest = _lag.Max();
         return latest > 0 ? _lag[rank] >= LateShare * latest : null;
     }
 

@@ -17,11 +17,11 @@ public sealed class DestructiveGate
     private static readonly double[] LogDown = [Math.Log(2 * 0.35), Math.Log(2 * 0.15), Math.Log(2 * 0.02)];
     private static readonly double LogParts = Math.Log(Parts);
 
-    private readonly double[] _logSum;
+    private readonly float[] _logSum;
     private readonly double _logLimit;
 
     /// <summary>Begins closed for every rank.</summary>
-    /// <param name="ranks">Ranks, 1 or more. Takes 24 bytes each.</param>
+    /// <param name="ranks">Ranks, 1 or more. Takes 12 bytes each.</param>
     /// <param name="minimumEffect">Smallest slowdown that counts, as a share: above 0.</param>
     /// <param name="alpha">False openings allowed per rank and step, above 0 and below 1
     /// (<see cref="FalseAlarmBudget.DestructiveAlpha"/>).</param>
@@ -35,8 +35,8 @@ public sealed class DestructiveGate
             throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "Above 0, below 1.");
         }
 
-        _logSum = new double[checked(ranks * Parts)];
-        Array.Fill(_logSum, double.NegativeInfinity);
+        _logSum = new float[checked(ranks * Parts)];
+        Array.Fill(_logSum, float.NegativeInfinity);
         _logLimit = -Math.Log(alpha);
         EffectLog = Math.Log(1 + minimumEffect);
     }
@@ -52,11 +52,11 @@ public sealed class DestructiveGate
     public void Observe(Rank rank, double residual)
     {
         bool exceeds = residual > EffectLog;
-        Span<double> sums = _logSum.AsSpan(rank.Value * Parts, Parts);
+        Span<float> sums = _logSum.AsSpan(rank.Value * Parts, Parts);
         for (int i = 0; i < sums.Length; i++)
         {
             double grown = sums[i] > 0 ? sums[i] + Math.Log(1 + Math.Exp(-sums[i])) : Math.Log(1 + Math.Exp(sums[i]));
-            sums[i] = grown + (exceeds ? LogUp[i] : LogDown[i]);
+            sums[i] = (float)(grown + (exceeds ? LogUp[i] : LogDown[i]));
         }
     }
 
@@ -65,7 +65,7 @@ public sealed class DestructiveGate
     /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>
     public double LogEvidence(Rank rank)
     {
-        ReadOnlySpan<double> sums = _logSum.AsSpan(rank.Value * Parts, Parts);
+        ReadOnlySpan<float> sums = _logSum.AsSpan(rank.Value * Parts, Parts);
         double largest = Math.Max(sums[0], Math.Max(sums[1], sums[2]));
         if (double.IsNegativeInfinity(largest))
         {
@@ -73,7 +73,7 @@ public sealed class DestructiveGate
         }
 
         double total = 0;
-        foreach (double sum in sums)
+        foreach (float sum in sums)
         {
             total += Math.Exp(sum - largest);
         }
@@ -87,5 +87,5 @@ public sealed class DestructiveGate
 
     /// <summary>Forgets what speaks against a rank: it recovered, or another worker took its place.</summary>
     /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>
-    public void Reset(Rank rank) => _logSum.AsSpan(rank.Value * Parts, Parts).Fill(double.NegativeInfinity);
+    public void Reset(Rank rank) => _logSum.AsSpan(rank.Value * Parts, Parts).Fill(float.NegativeInfinity);
 }

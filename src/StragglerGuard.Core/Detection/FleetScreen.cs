@@ -36,12 +36,15 @@ internal sealed class FleetScreen : IRankScreen
     private double _followed;
     private float _common;
 
-    public FleetScreen(IReadOnlyList<RankCohort> cohorts, double minimumEffect)
+    /// <param name="cohorts">By rank; kept, not copied.</param>
+    /// <param name="minimumEffect">Least slowdown that counts, 0.1 is 10 %.</param>
+    /// <param name="scratch">As long as there are ranks at least; overwritten at every step.</param>
+    public FleetScreen(RankCohort[] cohorts, double minimumEffect, double[] scratch)
     {
-        int ranks = cohorts.Count;
-        _cohorts = [.. cohorts];
+        int ranks = cohorts.Length;
+        _cohorts = cohorts;
         _ranks = new ScreenedRank[ranks];
-        _scratch = new double[ranks];
+        _scratch = scratch;
         _level = new float[ranks];
         _residual = new float[ranks];
         _effectMin = (float)Math.Log(1 + minimumEffect);

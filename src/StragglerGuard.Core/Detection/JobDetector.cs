@@ -21,6 +21,9 @@ public sealed class JobDetector
     public const int ScreenedFromRanks = SuspectPool.Capacity + 1;
 
     private readonly JobDetectorOptions _options;
+    /// <summary>Of the minimum effect: a slowness beyond this is a verdict's alone.</summary>
+    private const double CreepMaxEffects = 1.2;
+
     private readonly RankCohort[] _cohorts;
     private readonly double[] _scratch;
     private readonly double _effectMin;
@@ -35,6 +38,7 @@ public sealed class JobDetector
     private readonly DestructiveGate _gate;
     private readonly CommonSlowness _common;
     private InputWaitJudge? _input;
+    private readonly double _creepMax;
     private double _spikesInJob;
 
     /// <summary>Begins with nothing learned.</summary>
@@ -50,9 +54,10 @@ public sealed class JobDetector
         _cohorts = [.. cohorts];
         int ranks = cohorts.Count;
         _effectMin = Math.Log(1 + _options.MinimumEffect);
+        _creepMax = Math.Log(1 + (CreepMaxEffects * _options.MinimumEffect));
         _scratch = new double[Math.Max(ranks, DetectionParameters.Peers.BaselineSteps)];
         _screen = ranks == 1 ? null
-            : ranks >= ScreenedFromRanks ? new FleetScreen(cohorts, _options.MinimumEffect)
+            : ranks >= ScreenedFromRanks ? new FleetScreen(_cohorts, _options.MinimumEffect, _scratch)
             : new SlownessDetector(cohorts, _options.MinimumEffect, _options.PriorSecondsPerUnit, includesInput: false);
         _single = ranks == 1 ? new SingleSeriesJudge(_effectMin) : null;
         _suspects = new SuspectPool(ranks);
@@ -203,7 +208,11 @@ public sealed class JobDetector
                 case DetectionEventKind.StragglerConfirmed:
                     sink.Replace(i, _causes.Explain(in found, _screen!));
                     _causes.Place(in found, _screen!);
-                    _suspects.On(found.Rank!.Value.Value)?.Restart();
+                    if (found.Residual >= _creepMax)
+                    {
+                        _suspects.On(found.Rank!.Value.Value)?.Restart();
+                    }
+
                     break;
                 case DetectionEventKind.StragglerRecovered:
                     _suspects.On(found.Rank!.Value.Value)?.Restart();
@@ -244,7 +253,9 @@ public sealed class JobDetector
 
             double residual = _screen.ResidualOf(rank);
             bool isFlagged = _screen.IsFlagged(rank);
-            SuspectWatch? watch = isFlagged || !_screen.IsLearned(rank) ? null : Watch(rank);
+            // At the edge of the minimum effect a verdict may come before the creep is certain, and end before it: the creep is told too.
+            bool isBeyondCreep = isFlagged && _screen.RecentResidualOf(rank) >= _creepMax;
+            SuspectWatch? watch = isBeyondCreep || !_screen.IsLearned(rank) ? null : Watch(rank);
             if (isFlagged || watch is not null)
             {
                 // Begun late, a sum is only smaller than it could be: the rate of false openings stands.

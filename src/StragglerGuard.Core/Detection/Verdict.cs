@@ -43,7 +43,7 @@ public enum VerdictKind
 }
 
 /// <summary>Why a rank is slow.</summary>
-public enum Cause
+public enum Cause : byte
 {
     /// <summary>The evidence does not say.</summary>
     Unknown = 0,
