@@ -14,7 +14,8 @@ public readonly record struct CauseEvidence
     /// <summary>How far its own compute moved from its history; NaN where there is none.</summary>
     public double OwnShift { get; init; }
 
-    /// <summary>The part of the residual that its workload feature explains (<see cref="WorkloadRegression"/>); 0 where it explains nothing.</summary>
+    /// <summary>The part of the residual that its workload feature explains (<see cref="WorkloadRegression"/>); 0 where it explains
+    /// nothing.</summary>
     public double ExplainedByWorkload { get; init; }
 
     /// <summary>Other ranks of its node that are known.</summary>
@@ -29,8 +30,9 @@ public readonly record struct CauseEvidence
 
 /// <summary>Says why a rank is slow, from numbers alone: the same evidence gives the same cause.</summary>
 /// <remarks>
-/// In this order, the first that makes up <see cref="ExplainedShare"/> of what is to be explained: more work (its feature), the wait for input, a clock held down, a machine all
-/// of whose ranks are slow together, its own compute. Where the peers moved and the rank did not, the evidence does not say.
+/// In this order, the first that makes up <see cref="ExplainedShare"/> of what is to be explained: more work (its feature), the wait for
+/// input, a clock held down, a machine all of whose ranks are slow together, its own compute. Where the peers moved and the rank did not,
+/// the evidence does not say.
 /// </remarks>
 public static class CauseAttribution
 {

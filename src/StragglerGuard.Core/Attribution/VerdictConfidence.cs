@@ -4,9 +4,10 @@ namespace StragglerGuard.Core.Attribution;
 
 /// <summary>What a verdict's confidence means.</summary>
 /// <remarks>
-/// The probability, for normal noise of the series' own σ, that the true effect is over half of the smallest effect that counts: Φ((x − ½·min) ÷ standard error of x), x the
-/// median that the check took. Where the first collective can tell who came last and it was not this rank, what speaks against it takes
-/// <see cref="ContradictedShare"/> of that. Never above <see cref="Most"/>: no single verdict is certain.
+/// The probability, for normal noise of the series' own σ, that the true effect is over half of the smallest effect that counts: Φ((x −
+/// ½·min) ÷ standard error of x), x the median that the check took. Where the first collective can tell who came last and it was not this
+/// rank, what speaks against it takes <see cref="ContradictedShare"/> of that. Never above <see cref="Most"/>: no single verdict is
+/// certain.
 /// </remarks>
 public static class VerdictConfidence
 {

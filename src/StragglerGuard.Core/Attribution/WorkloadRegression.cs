@@ -1,11 +1,13 @@
 namespace StragglerGuard.Core.Attribution;
 
-/// <summary>How much of the differences in time the differences in work explain: a job's own regression of log(time) on log(feature).</summary>
+/// <summary>How much of the differences in time the differences in work explain: a job's own regression of log(time) on
+/// log(feature).</summary>
 /// <remarks>
-/// <para>Both per unit of work, and both less the median of the rank's peers in the same step, so that what all share cancels out. Sums over all ranks and steps forget
-/// exponentially. The slope is 1 for a feature that time is proportional to (tokens), between 0 and 1 for one that only a part of the time follows (Σ length² of
-/// attention).</para>
-/// <para>A feature explains only where it correlates within the job; a slow device has the same feature as its peers, and is left unexplained.</para>
+/// <para>Both per unit of work, and both less the median of the rank's peers in the same step, so that what all share cancels out. Sums
+/// over all ranks and steps forget exponentially. The slope is 1 for a feature that time is proportional to (tokens), between 0 and 1 for
+/// one that only a part of the time follows (Σ length² of attention).</para>
+/// <para>A feature explains only where it correlates within the job; a slow device has the same feature as its peers, and is left
+/// unexplained.</para>
 /// </remarks>
 internal sealed class WorkloadRegression
 {

@@ -4,8 +4,9 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Small steps and slow ramps of one rank, which a baseline that follows would take for normal.</summary>
 /// <remarks>
-/// The mean of the last <see cref="MeanSteps"/> residuals, clipped at 3σ so that no outlier makes it, against a reference that is learned once from
-/// <see cref="ReferenceSteps"/> steps and then stays. The rank's own level must have moved at least half as far, else its peers moved. Reported, never acted upon.
+/// The mean of the last <see cref="MeanSteps"/> residuals, clipped at 3σ so that no outlier makes it, against a reference that is learned
+/// once from <see cref="ReferenceSteps"/> steps and then stays. The rank's own level must have moved at least half as far, else its peers
+/// moved. Reported, never acted upon.
 /// </remarks>
 internal sealed class CreepWatch
 {

@@ -1,10 +1,12 @@
 namespace StragglerGuard.Core.Detection;
 
-/// <summary>Stands between a verdict and anything that can't be taken back: opens for a rank only when luck is ruled out at a stated rate.</summary>
+/// <summary>Stands between a verdict and anything that can't be taken back: opens for a rank only when luck is ruled out at a stated
+/// rate.</summary>
 /// <remarks>
-/// <para>An e-detector (Shin, Ramdas &amp; Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2023) on X = 1{residual &gt; log(1 + minimum
-/// effect)}. While a rank is healthy P(X = 1) ≤ ½ given the past, whatever the distribution of its noise; so e = 2q or 2(1 − q), for X = 1 or 0 and any q ≥ ½, has
-/// a mean of at most 1, and the Shiryaev–Roberts sum R ← (R + 1)·e, averaged over a few q, exceeds 1/α no sooner than after 1/α steps on average.</para>
+/// <para>An e-detector (Shin, Ramdas &amp; Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", 2023) on X =
+/// 1{residual &gt; log(1 + minimum effect)}. While a rank is healthy P(X = 1) ≤ ½ given the past, whatever the distribution of its noise;
+/// so e = 2q or 2(1 − q), for X = 1 or 0 and any q ≥ ½, has a mean of at most 1, and the Shiryaev–Roberts sum R ← (R + 1)·e, averaged over
+/// a few q, exceeds 1/α no sooner than after 1/α steps on average.</para>
 /// <para>"Was last" would not do for X: after an uneven integer deal one healthy rank is always last. Sums are kept as logarithms.</para>
 /// </remarks>
 public sealed class DestructiveGate
@@ -21,7 +23,8 @@ public sealed class DestructiveGate
     /// <summary>Begins closed for every rank.</summary>
     /// <param name="ranks">Ranks, 1 or more. Takes 24 bytes each.</param>
     /// <param name="minimumEffect">Smallest slowdown that counts, as a share: above 0.</param>
-    /// <param name="alpha">False openings allowed per rank and step, above 0 and below 1 (<see cref="FalseAlarmBudget.DestructiveAlpha"/>).</param>
+    /// <param name="alpha">False openings allowed per rank and step, above 0 and below 1
+    /// (<see cref="FalseAlarmBudget.DestructiveAlpha"/>).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public DestructiveGate(int ranks, double minimumEffect, double alpha)
     {
@@ -41,7 +44,8 @@ public sealed class DestructiveGate
     /// <summary>What a residual must exceed to count against its rank, in logs.</summary>
     public double EffectLog { get; }
 
-    /// <summary>Takes one step of a rank that was compared with its peers. Steps in which it was not are left out. Allocates nothing.</summary>
+    /// <summary>Takes one step of a rank that was compared with its peers. Steps in which it was not are left out. Allocates
+    /// nothing.</summary>
     /// <param name="rank">Who.</param>
     /// <param name="residual">log(time per unit of work) less its peers' median.</param>
     /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>

@@ -24,7 +24,8 @@ public enum DetectionEventKind
     FindingCleared = 5,
 }
 
-/// <summary>One event with the numbers that it rests on. Logarithms are natural; shifts are of log(compute time per unit of work).</summary>
+/// <summary>One event with the numbers that it rests on. Logarithms are natural; shifts are of log(compute time per unit of
+/// work).</summary>
 public readonly record struct DetectionEvent
 {
     /// <summary>What happened.</summary>
@@ -46,7 +47,8 @@ public readonly record struct DetectionEvent
     /// <summary>Step whose frame brought the certainty.</summary>
     public long RaisedAtStep { get; init; }
 
-    /// <summary>Time for a unit of work over what it would be were the rank healthy: e^<see cref="Residual"/>. For a common shift, new over old.</summary>
+    /// <summary>Time for a unit of work over what it would be were the rank healthy: e^<see cref="Residual"/>. For a common shift, new
+    /// over old.</summary>
     /// <value>Above 0; 1 is no change.</value>
     public double Slowdown { get; init; }
 
@@ -63,7 +65,8 @@ public readonly record struct DetectionEvent
     /// <summary>What the residual had to reach.</summary>
     public double Threshold { get; init; }
 
-    /// <summary>Ranks that the rank was compared with: its peers, or the other judged ranks of the job. For a common shift: the ranks judged.</summary>
+    /// <summary>Ranks that the rank was compared with: its peers, or the other judged ranks of the job. For a common shift: the ranks
+    /// judged.</summary>
     public int RanksCompared { get; init; }
 
     /// <summary>Ranks that changed alike; 0 but for a common shift.</summary>
@@ -93,7 +96,8 @@ public readonly record struct DetectionEvent
     public int Stage { get; init; }
 }
 
-/// <summary>A reusable list that a <see cref="SlownessDetector"/> appends its events to. Clear it between frames; it grows only beyond its capacity.</summary>
+/// <summary>A reusable list that a <see cref="SlownessDetector"/> appends its events to. Clear it between frames; it grows only beyond its
+/// capacity.</summary>
 public sealed class DetectionEvents : IReadOnlyList<DetectionEvent>
 {
     private readonly List<DetectionEvent> _events;

@@ -12,12 +12,14 @@ public enum DetectionMode
 
 /// <summary>The constants of the slowness detector: two frozen sets, not settings.</summary>
 /// <remarks>
-/// <para>A two-sided CUSUM (Page, Biometrika 1954) of the robust z, clipped to ±<see cref="ClipZ"/>, with reference value k = 1: it looks for a
-/// shift of 2σ. The decision limit h = 10 follows from Siegmund's approximation of the mean time between false alarms of one side
-/// (<i>Sequential Analysis</i>, 1985, §2.6), ARL ≈ (e^(2kb) − 2kb − 1) / (2k²), b = h + 1.166: with k = 1, h = 10 about 2.5·10⁹ steps of independent
-/// normal noise, against 1.1·10⁵ for the textbook's h = 5. The margin is spent on what real noise has and the formula has not: a σ that is itself estimated
-/// from few steps (one that is 20 % too small brings the 2.5·10⁹ down to about 1.8·10⁶), memory from step to step, and heavier tails, which the clip bounds.</para>
-/// <para>The price is small: a shift of 4σ or more, which at the floor of σ is 8 %, adds 2 a step and reaches h in 5 steps whatever its size.</para>
+/// <para>A two-sided CUSUM (Page, Biometrika 1954) of the robust z, clipped to ±<see cref="ClipZ"/>, with reference value k = 1: it looks
+/// for a shift of 2σ. The decision limit h = 10 follows from Siegmund's approximation of the mean time between false alarms of one side
+/// (<i>Sequential Analysis</i>, 1985, §2.6), ARL ≈ (e^(2kb) − 2kb − 1) / (2k²), b = h + 1.166: with k = 1, h = 10 about 2.5·10⁹ steps of
+/// independent normal noise, against 1.1·10⁵ for the textbook's h = 5. The margin is spent on what real noise has and the formula has not:
+/// a σ that is itself estimated from few steps (one that is 20 % too small brings the 2.5·10⁹ down to about 1.8·10⁶), memory from step to
+/// step, and heavier tails, which the clip bounds.</para>
+/// <para>The price is small: a shift of 4σ or more, which at the floor of σ is 8 %, adds 2 a step and reaches h in 5 steps whatever its
+/// size.</para>
 /// <para>An alarm of the CUSUM is only a suspicion. A verdict takes the check over the last <see cref="CheckSteps"/> steps as well:
 /// medians at or over the minimum effect, 1σ, and <see cref="Significance"/> standard errors of the medians compared.</para>
 /// </remarks>
@@ -79,7 +81,8 @@ public sealed record DetectionParameters
     /// <value>64.</value>
     public int BaselineSteps { get; } = 64;
 
-    /// <summary>Steps beyond <see cref="CheckSteps"/> that a flagged rank must stay below half of the minimum effect to be cleared.</summary>
+    /// <summary>Steps beyond <see cref="CheckSteps"/> that a flagged rank must stay below half of the minimum effect to be
+    /// cleared.</summary>
     /// <value>3.</value>
     public int RecoveryMarginSteps { get; } = 3;
 }

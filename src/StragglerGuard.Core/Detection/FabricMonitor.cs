@@ -5,8 +5,9 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Watches the time that the collective itself takes, whoever came last: the fabric.</summary>
 /// <remarks>
-/// A CUSUM on log(transfer), with the check of the slowness detector. A rank that is starved of its processor moves its part of the data late, too: while a rank is
-/// slow or suspect its fabric is a symptom, so a slow transfer is told only once it has lasted <see cref="HoldSteps"/> steps with no rank to blame.
+/// A CUSUM on log(transfer), with the check of the slowness detector. A rank that is starved of its processor moves its part of the data
+/// late, too: while a rank is slow or suspect its fabric is a symptom, so a slow transfer is told only once it has lasted
+/// <see cref="HoldSteps"/> steps with no rank to blame.
 /// </remarks>
 internal sealed class FabricMonitor
 {

@@ -2,8 +2,9 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>How rarely a fleet may raise a false alarm, and what that asks of each of its tests.</summary>
 /// <remarks>
-/// At most one false verdict a week and one false destructive action a month, for the whole fleet however large it is. Every rank is judged at every step, so a test
-/// whose mean time between false alarms is 1/α steps of one rank needs 1/α = ranks × steps a second × the period.
+/// At most one false verdict a week and one false destructive action a month, for the whole fleet however large it is. Every rank is
+/// judged at every step, so a test whose mean time between false alarms is 1/α steps of one rank needs 1/α = ranks × steps a second × the
+/// period.
 /// </remarks>
 public readonly record struct FalseAlarmBudget
 {

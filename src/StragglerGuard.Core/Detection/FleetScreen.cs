@@ -5,11 +5,13 @@ using StragglerGuard.Core.Timing;
 
 namespace StragglerGuard.Core.Detection;
 
-/// <summary>The slowness detector for very many ranks: the same statistics and check in a fixed few bytes a rank and one pass over them a step.</summary>
+/// <summary>The slowness detector for very many ranks: the same statistics and check in a fixed few bytes a rank and one pass over them a
+/// step.</summary>
 /// <remarks>
-/// Differences to <see cref="SlownessDetector"/>: running averages instead of rings (<see cref="ScreenedRank"/>); all ranks of a cohort share one median, which in a cohort of this size
-/// a rank does not move; a common shift shows in the median alone, since one of so many ranks can't be told from a coincidence. Cohorts with
-/// fewer than <see cref="DetectionParameters.MinimumPeers"/> peers are judged by their own history less what is common.
+/// Differences to <see cref="SlownessDetector"/>: running averages instead of rings (<see cref="ScreenedRank"/>); all ranks of a cohort
+/// share one median, which in a cohort of this size a rank does not move; a common shift shows in the median alone, since one of so many
+/// ranks can't be told from a coincidence. Cohorts with fewer than <see cref="DetectionParameters.MinimumPeers"/> peers are judged by
+/// their own history less what is common.
 /// </remarks>
 internal sealed class FleetScreen : IRankScreen
 {
@@ -334,7 +336,8 @@ internal sealed class FleetScreen : IRankScreen
     }
 
     private void Accuse(
-        int rank, ref ScreenedRank state, VerdictKind kind, long onsetStep, double residual, double own, double threshold, long step, DetectionEvents sink)
+        int rank, ref ScreenedRank state, VerdictKind kind, long onsetStep, double residual, double own, double threshold,
+        long step, DetectionEvents sink)
     {
         double sigma = state.Sigma(_sigmaFloor);
         state.IsFlagged = true;
@@ -377,7 +380,8 @@ internal sealed class FleetScreen : IRankScreen
     }
 
     private DetectionEvent Event(
-        DetectionEventKind kind, int rank, in ScreenedRank state, long changedAtStep, double residual, double own, double sigma, double threshold, long step) => new()
+        DetectionEventKind kind, int rank, in ScreenedRank state, long changedAtStep, double residual, double own, double sigma,
+        double threshold, long step) => new()
         {
             Kind = kind,
             Rank = new Rank(rank),

@@ -48,7 +48,8 @@ internal sealed class FrameComparison
     /// <summary>log(compute ns per unit of work) of a known rank.</summary>
     public double LevelOf(int rank) => _level[rank];
 
-    /// <summary>A known rank's distance from its peers, or from its history less the common part; 0 while the history is being learned.</summary>
+    /// <summary>A known rank's distance from its peers, or from its history less the common part; 0 while the history is being
+    /// learned.</summary>
     public double ResidualOf(int rank) => _residual[rank];
 
     /// <summary>Ranks that the residual was taken against.</summary>

@@ -4,7 +4,8 @@ using StragglerGuard.Core.Timing;
 namespace StragglerGuard.Core.Detection;
 
 /// <summary>Finds ranks that are late for want of input: the slowness detector once more, on compute and wait for input together.</summary>
-/// <remarks>What it finds counts only where the wait makes up half of it or more. The rest is the rank's own compute, which has its own detector.</remarks>
+/// <remarks>What it finds counts only where the wait makes up half of it or more. The rest is the rank's own compute, which has its own
+/// detector.</remarks>
 internal sealed class InputWaitJudge
 {
     private readonly SlownessDetector _detector;

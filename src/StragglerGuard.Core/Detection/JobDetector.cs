@@ -4,13 +4,16 @@ using StragglerGuard.Core.Timing;
 
 namespace StragglerGuard.Core.Detection;
 
-/// <summary>Everything that is judged of one job, step by step: who is slow and why, what is slow though nobody is, what changed and what ended.</summary>
+/// <summary>Everything that is judged of one job, step by step: who is slow and why, what is slow though nobody is, what changed and what
+/// ended.</summary>
 /// <remarks>
-/// <para>A fold over step frames with their lags; the same frames give the same events, live or replayed. It puts together, per step: the slowness detector over all ranks (its
-/// slim form, <see cref="FleetScreen"/>, from <see cref="ScreenedFromRanks"/> ranks on), the same on compute and wait for input together, transfer (fabric),
-/// creep and spikes on ranks worth watching, attendance, the balance of the stages, and the evidence behind destructive actions. A job of one rank is a single series, whose
-/// changes are reported as such: there is nobody to be slower than.</para>
-/// <para>Ranks that depend on a slow one wait for it: their own compute does not show it, so victims are never accused. One thread at a time.</para>
+/// <para>A fold over step frames with their lags; the same frames give the same events, live or replayed. It puts together, per step: the
+/// slowness detector over all ranks (its slim form, <see cref="FleetScreen"/>, from <see cref="ScreenedFromRanks"/> ranks on), the same on
+/// compute and wait for input together, transfer (fabric), creep and spikes on ranks worth watching, attendance, the balance of the
+/// stages, and the evidence behind destructive actions. A job of one rank is a single series, whose changes are reported as such: there is
+/// nobody to be slower than.</para>
+/// <para>Ranks that depend on a slow one wait for it: their own compute does not show it, so victims are never accused. One thread at a
+/// time.</para>
 /// </remarks>
 public sealed class JobDetector
 {
@@ -89,19 +92,24 @@ public sealed class JobDetector
     /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
     public RankStanding StateOf(Rank rank) => _single?.State ?? _screen!.StateOf(rank);
 
-    /// <summary>Whether the evidence against a rank is beyond what luck gives at the fleet's rate, so that taking it out may be considered at all.</summary>
-    /// <remarks>A standing verdict, the gate, and a cause that goes away with the device: compute, host, throttling. A rank without a step at which
-    /// it became slow must also lie beyond what the chips of its fleet spread over (4.5 σ): the slowest of many healthy chips is no fault.</remarks>
+    /// <summary>Whether the evidence against a rank is beyond what luck gives at the fleet's rate, so that taking it out may be considered
+    /// at all.</summary>
+    /// <remarks>A standing verdict, the gate, and a cause that goes away with the device: compute, host, throttling. A rank without a step
+    /// at which it became slow must also lie beyond what the chips of its fleet spread over (4.5 σ): the slowest of many healthy chips is
+    /// no fault.</remarks>
     /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
     public bool IsBeyondDoubt(Rank rank) =>
-        _screen?.IsFlagged(rank.Value) == true && _causes.IsBeyondSpread(rank.Value) && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
+        _screen?.IsFlagged(rank.Value) == true && _causes.IsBeyondSpread(rank.Value)
+        && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
 
-    /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for input.</summary>
+    /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for
+    /// input.</summary>
     /// <param name="frame">The step: of as many ranks, and later than the one before.</param>
     /// <param name="lag">Its lag.</param>
     /// <param name="lagNs">Per rank the lag, ns (<see cref="LagCalculator.LagNs"/>).</param>
     /// <param name="sink">Events are appended here.</param>
-    /// <exception cref="ArgumentException">The frame or the lags are of another number of ranks, or the frame is not later than the one before.</exception>
+    /// <exception cref="ArgumentException">The frame or the lags are of another number of ranks, or the frame is not later than the one
+    /// before.</exception>
     public void Update(StepFrame frame, in LagSample lag, ReadOnlySpan<long> lagNs, DetectionEvents sink)
     {
         ArgumentNullException.ThrowIfNull(frame);
@@ -211,6 +219,7 @@ public sealed class JobDetector
 
     private void RestartWatches()
     {
+        _jobSpikes.Restart();
         for (int rank = 0; rank < Ranks; rank++)
         {
             if (_suspects.On(rank) is { Creep.IsCreeping: false } watch)
@@ -223,6 +232,8 @@ public sealed class JobDetector
     private void WatchRanks(DetectionEvents sink)
     {
         double spikes = 0;
+        double sigmas = 0;
+        int watched = 0;
         double common = CommonDrift();
         for (int rank = 0; rank < Ranks; rank++)
         {
@@ -251,7 +262,12 @@ public sealed class JobDetector
             double sigma = _screen.SigmaOf(rank);
             if (watch.Creep.Add(drift, _screen.LevelOf(rank), sigma, Step, out DetectionEvent creep))
             {
-                sink.Add(creep with { Rank = new Rank(rank), Mode = isAgainstPeers ? DetectionMode.Peers : DetectionMode.OwnHistory, RanksCompared = Ranks - 1 });
+                sink.Add(creep with
+                {
+                    Rank = new Rank(rank),
+                    Mode = isAgainstPeers ? DetectionMode.Peers : DetectionMode.OwnHistory,
+                    RanksCompared = Ranks - 1,
+                });
             }
 
             double others = (_spikesInJob - watch.Spikes.RecentSpikes) / (Ranks - 1);
@@ -261,9 +277,17 @@ public sealed class JobDetector
             }
 
             spikes += watch.Spikes.RecentSpikes;
+            sigmas += sigma;
+            watched++;
         }
 
         _spikesInJob = spikes;
+
+        // A rhythm that all keep is a finding about the job; that all have slow steps at random is its noise.
+        if (watched > 0 && _jobSpikes.Add(common, sigmas / watched, double.PositiveInfinity, Step, out DetectionEvent stall))
+        {
+            sink.Add(stall with { Mode = DetectionMode.OwnHistory, RanksCompared = watched });
+        }
     }
 
     private SuspectWatch? Watch(int rank)

@@ -1,7 +1,8 @@
 namespace StragglerGuard.Core.Detection;
 
 /// <summary>Ranks whose records stay away while the others' come.</summary>
-/// <remarks>A frame without a rank is no news about its speed; <see cref="MissingFrames"/> of them in a row are news about the rank.</remarks>
+/// <remarks>A frame without a rank is no news about its speed; <see cref="MissingFrames"/> of them in a row are news about the
+/// rank.</remarks>
 internal sealed class PresenceMonitor
 {
     /// <summary>Frames in a row without a rank that make it missing.</summary>
@@ -36,7 +37,10 @@ internal sealed class PresenceMonitor
             _absent[rank] = Math.Min(_absent[rank] + 1, MissingFrames + 1);
             if (_absent[rank] == MissingFrames)
             {
-                sink.Add(Event(DetectionEventKind.FindingRaised, rank, _firstAbsentStep[rank], step) with { Confidence = Attribution.VerdictConfidence.Most });
+                sink.Add(Event(DetectionEventKind.FindingRaised, rank, _firstAbsentStep[rank], step) with
+                {
+                    Confidence = Attribution.VerdictConfidence.Most,
+                });
             }
         }
     }

@@ -4,11 +4,12 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Tells a rank, or a job, that makes no progress any more from one that is slow: each has a deadline of its own.</summary>
 /// <remarks>
-/// <para>The deadline follows from the time between a rank's records: <see cref="TimesUsual"/> times the usual, plus 8 mean deviations, and never less than
-/// <see cref="DeadlineMinNs"/>. Both averages are exponential, after Jacobson's retransmission timer (SIGCOMM 1988). Steps of which several arrive in one report are one
-/// interval: a report's rhythm is part of what is usual.</para>
-/// <para>A hung rank holds all others in the next collective, so all fall silent. Who hangs is whoever's newest step is older than the others'; where all stopped at the
-/// same step no rank is named. Time arrives with the call, and an observer that was itself paused says so: what fell due meanwhile is given its time again.</para>
+/// <para>The deadline follows from the time between a rank's records: <see cref="TimesUsual"/> times the usual, plus 8 mean deviations,
+/// and never less than <see cref="DeadlineMinNs"/>. Both averages are exponential, after Jacobson's retransmission timer (SIGCOMM 1988).
+/// Steps of which several arrive in one report are one interval: a report's rhythm is part of what is usual.</para>
+/// <para>A hung rank holds all others in the next collective, so all fall silent. Who hangs is whoever's newest step is older than the
+/// others'; where all stopped at the same step no rank is named. Time arrives with the call, and an observer that was itself paused says
+/// so: what fell due meanwhile is given its time again.</para>
 /// </remarks>
 public sealed class ProgressWatch
 {
@@ -134,7 +135,9 @@ public sealed class ProgressWatch
             if (isOverdue && !_isHung[i] && _lastStep[i] < newest)
             {
                 _isHung[i] = true;
-                sink.Add(Event(DetectionEventKind.FindingRaised, new Rank(i), VerdictKind.Hang, _lastStep[i] + 1, nowNs - _lastHeardNs[i], _lastStep.Length - overdue));
+                long silentNs = nowNs - _lastHeardNs[i];
+                sink.Add(Event(
+                    DetectionEventKind.FindingRaised, new Rank(i), VerdictKind.Hang, _lastStep[i] + 1, silentNs, _lastStep.Length - overdue));
             }
         }
     }
@@ -144,7 +147,8 @@ public sealed class ProgressWatch
         if (_isHung[rank] && !isOverdue)
         {
             _isHung[rank] = false;
-            sink.Add(Event(DetectionEventKind.FindingCleared, new Rank(rank), VerdictKind.Hang, _lastStep[rank], nowNs - _lastHeardNs[rank], 0));
+            long silentNs = nowNs - _lastHeardNs[rank];
+            sink.Add(Event(DetectionEventKind.FindingCleared, new Rank(rank), VerdictKind.Hang, _lastStep[rank], silentNs, 0));
         }
     }
 
@@ -158,7 +162,8 @@ public sealed class ProgressWatch
         }
     }
 
-    private static DetectionEvent Event(DetectionEventKind kind, Rank? rank, VerdictKind verdict, long step, long silentNs, int others) => new()
+    private static DetectionEvent Event(DetectionEventKind kind, Rank? rank, VerdictKind verdict, long step, long silentNs,
+        int others) => new()
     {
         Kind = kind,
         Rank = rank,

@@ -200,7 +200,8 @@ internal sealed class RankSeries
         Cusum.Reset();
     }
 
-    /// <summary>The verdict is over. A history that was slow itself is no yardstick any more: it is begun anew with the calm steps.</summary>
+    /// <summary>The verdict is over. A history that was slow itself is no yardstick any more: it is begun anew with the calm
+    /// steps.</summary>
     public void Clear()
     {
         IsFlagged = false;

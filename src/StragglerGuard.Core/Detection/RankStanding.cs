@@ -19,7 +19,8 @@ public enum RankHealth
 /// <summary>A rank as it stands after the last frame.</summary>
 /// <param name="Health">What is thought of it.</param>
 /// <param name="Mode">What it is measured against.</param>
-/// <param name="Slowdown">Time for a unit of work over what it would be were the rank healthy, median over the check's steps; NaN while nothing is known.</param>
+/// <param name="Slowdown">Time for a unit of work over what it would be were the rank healthy, median over the check's steps; NaN while
+/// nothing is known.</param>
 /// <param name="Sigma">σ of the series that it is judged by, in log units.</param>
 /// <param name="OnsetStep">First slow step; null unless <see cref="RankHealth.Straggling"/>.</param>
 /// <param name="RaisedAtStep">Step of the verdict; null unless <see cref="RankHealth.Straggling"/>.</param>

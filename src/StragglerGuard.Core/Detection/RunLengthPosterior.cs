@@ -2,11 +2,13 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>How long a series has run since it last changed, as a distribution over run lengths.</summary>
 /// <remarks>
-/// <para>Bayesian online change-point detection (Adams &amp; MacKay, "Bayesian Online Changepoint Detection", 2007) with constant hazard and a normal model of
-/// unknown mean and variance: conjugate normal-gamma, so that a value's predictive distribution under a run of n values is Student's t.</para>
-/// <para>Three departures. The value that brings the news belongs to the new run already, which saves a step. Runs of <see cref="RunsMax"/> values or more are one
-/// hypothesis, "long ago", that forgets exponentially. And the prior of a new run is centred on the level before with ten of its σ, since a change is a
-/// change from something. A single outlier looks like a change here: the caller verifies.</para>
+/// <para>Bayesian online change-point detection (Adams &amp; MacKay, "Bayesian Online Changepoint Detection", 2007) with constant hazard
+/// and a normal model of unknown mean and variance: conjugate normal-gamma, so that a value's predictive distribution under a run of n
+/// values is Student's t.</para>
+/// <para>Three departures. The value that brings the news belongs to the new run already, which saves a step. Runs of
+/// <see cref="RunsMax"/> values or more are one hypothesis, "long ago", that forgets exponentially. And the prior of a new run is centred
+/// on the level before with ten of its σ, since a change is a change from something. A single outlier looks like a change here: the caller
+/// verifies.</para>
 /// </remarks>
 internal sealed class RunLengthPosterior
 {
@@ -113,7 +115,8 @@ internal sealed class RunLengthPosterior
         double precision = PriorPrecision + n;
         double spread = 2 * _rate[n] * (precision + 1) / precision;
         double distance = value - _mean[n];
-        return Math.Exp(LogGammaRatio[n] - (0.5 * Math.Log(Math.PI * spread)) - ((shape + 0.5) * Math.Log(1 + (distance * distance / spread))));
+        double logScale = 0.5 * Math.Log(Math.PI * spread);
+        return Math.Exp(LogGammaRatio[n] - logScale - ((shape + 0.5) * Math.Log(1 + (distance * distance / spread))));
     }
 
     private static double ShapeOf(int n) => PriorShape + (0.5 * n);

@@ -5,8 +5,9 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Everything that a screening remembers of one rank: a fixed number of bytes, whatever happens.</summary>
 /// <remarks>
-/// <para>Centre and spread are exponential averages of clipped values instead of medians over a ring: 16 bytes instead of 1,000. Clipping at 3σ keeps an outlier's pull at that
-/// of a large healthy value, and nothing that is suspect is admitted. σ is raised for memory from step to step and for few steps as in <see cref="SelfBaseline"/>.</para>
+/// <para>Centre and spread are exponential averages of clipped values instead of medians over a ring: 16 bytes instead of 1,000. Clipping
+/// at 3σ keeps an outlier's pull at that of a large healthy value, and nothing that is suspect is admitted. σ is raised for memory from
+/// step to step and for few steps as in <see cref="SelfBaseline"/>.</para>
 /// <para>Single precision: a level is a logarithm around 20 and its changes are above 1e-2, five orders above the rounding.</para>
 /// </remarks>
 internal struct ScreenedRank

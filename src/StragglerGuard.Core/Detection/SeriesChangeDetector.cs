@@ -12,11 +12,12 @@ internal readonly record struct LevelChange(long Step, long RaisedAtStep, double
 
 /// <summary>Finds every lasting change of one series, up or down: the job's step time where nothing else is known.</summary>
 /// <remarks>
-/// <para>Two suspicions, one check. <see cref="RunLengthPosterior"/> is the fast path and needs a step or two; the CUSUM finds what is too small for it. Either way the
-/// change counts when its median over <see cref="DetectionParameters.CheckSteps"/> steps or more stands out of the level before by
-/// <see cref="SmallestChange"/>, by σ, and by 5 standard errors; below <see cref="LargeChange"/> by 6 and over twice as many steps, since a series is looked at at
-/// every step and without peers. A lone outlier has left the median by then.</para>
-/// <para>Many changes take a few steps to come about. The check waits until two steps in a row agree, so that one change with steps between is reported once.</para>
+/// <para>Two suspicions, one check. <see cref="RunLengthPosterior"/> is the fast path and needs a step or two; the CUSUM finds what is too
+/// small for it. Either way the change counts when its median over <see cref="DetectionParameters.CheckSteps"/> steps or more stands out
+/// of the level before by <see cref="SmallestChange"/>, by σ, and by 5 standard errors; below <see cref="LargeChange"/> by 6 and over
+/// twice as many steps, since a series is looked at at every step and without peers. A lone outlier has left the median by then.</para>
+/// <para>Many changes take a few steps to come about. The check waits until two steps in a row agree, so that one change with steps
+/// between is reported once.</para>
 /// </remarks>
 internal sealed class SeriesChangeDetector
 {

@@ -41,5 +41,6 @@ public sealed partial class SlownessDetector
 
     // While the first history is young: what comes later is a change, and has its own detectors.
     private bool IsPriorDue(int rank, RankSeries series) =>
-        _frame.IsJudged(rank) && series.IsFirstHistory && !double.IsNaN(series.PriorLevel) && series.Own.Count < DetectionParameters.Peers.BaselineSteps;
+        _frame.IsJudged(rank) && series.IsFirstHistory && !double.IsNaN(series.PriorLevel)
+        && series.Own.Count < DetectionParameters.Peers.BaselineSteps;
 }

@@ -6,17 +6,19 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Finds the ranks that need longer than they should for a unit of work: a fold over step frames, one thread at a time.</summary>
 /// <remarks>
-/// <para>A rank's level is log(own compute time ÷ units of work): neither waiting nor an uneven deal moves it. Its residual is the level less the median of
-/// its peers (<see cref="RankCohort"/>), or, with fewer than <see cref="DetectionParameters.MinimumPeers"/> peers, its distance from its own
-/// history less the lower median of all ranks' distances from theirs, so that a common change accuses nobody. With two ranks that is the lesser of
-/// the two changes, and the slow one shows in full; a job of one rank has its own history alone.</para>
-/// <para>A two-sided CUSUM raises the suspicion, a check over the last steps confirms it: the rank's own shift <em>and</em> its residual must both
-/// reach the minimum effect and stand out of the noise (<see cref="DetectionParameters"/>). Where half of the judged ranks or more, and two at least, changed
-/// alike, and none stands clearly apart, the cause is common: <see cref="DetectionEventKind.CommonShiftDetected"/>, nobody is accused, and all histories follow.
-/// Where some clearly did not move, those that did are accused, be they the majority: their own histories tell them apart. A rank that became
-/// faster is never flagged; its former level is remembered for a while, so that returning to it is no slowness either.</para>
-/// <para>A rank that is missing from a frame, or did no work in it, is unknown in it: skipped, never counted as healthy. What is not judged healthy
-/// stays out of the baselines, and a flagged rank's are frozen. What lasts a whole warm-up without being worth a verdict becomes the new normal.</para>
+/// <para>A rank's level is log(own compute time ÷ units of work): neither waiting nor an uneven deal moves it. Its residual is the level
+/// less the median of its peers (<see cref="RankCohort"/>), or, with fewer than <see cref="DetectionParameters.MinimumPeers"/> peers, its
+/// distance from its own history less the lower median of all ranks' distances from theirs, so that a common change accuses nobody. With
+/// two ranks that is the lesser of the two changes, and the slow one shows in full; a job of one rank has its own history alone.</para>
+/// <para>A two-sided CUSUM raises the suspicion, a check over the last steps confirms it: the rank's own shift <em>and</em> its residual
+/// must both reach the minimum effect and stand out of the noise (<see cref="DetectionParameters"/>). Where half of the judged ranks or
+/// more, and two at least, changed alike, and none stands clearly apart, the cause is common:
+/// <see cref="DetectionEventKind.CommonShiftDetected"/>, nobody is accused, and all histories follow. Where some clearly did not move,
+/// those that did are accused, be they the majority: their own histories tell them apart. A rank that became faster is never flagged; its
+/// former level is remembered for a while, so that returning to it is no slowness either.</para>
+/// <para>A rank that is missing from a frame, or did no work in it, is unknown in it: skipped, never counted as healthy. What is not
+/// judged healthy stays out of the baselines, and a flagged rank's are frozen. What lasts a whole warm-up without being worth a verdict
+/// becomes the new normal.</para>
 /// </remarks>
 public sealed partial class SlownessDetector : IRankScreen
 {
@@ -80,7 +82,8 @@ public sealed partial class SlownessDetector : IRankScreen
         _series = [.. Enumerable.Range(0, ranks).Select(rank => new RankSeries(
             withPeers.Contains(rank) ? DetectionParameters.Peers : DetectionParameters.SingleSeries, _scratch)
         {
-            PriorLevel = priors is not null && priors.TryGetValue(_cohorts[rank], out double seconds) ? Math.Log(seconds * 1e9) : double.NaN,
+            PriorLevel = priors is not null && priors.TryGetValue(_cohorts[rank], out double seconds)
+                ? Math.Log(seconds * 1e9) : double.NaN,
         })];
         _hasPriors = priors is { Count: > 0 };
         _frame = new FrameComparison(_series, includesInput, _scratch);
@@ -367,7 +370,8 @@ public sealed partial class SlownessDetector : IRankScreen
     }
 
     private void Accuse(
-        int rank, VerdictKind kind, long onsetStep, double residual, double ownShift, double threshold, DetectionEvents sink, int? ranksCompared = null)
+        int rank, VerdictKind kind, long onsetStep, double residual, double ownShift, double threshold, DetectionEvents sink,
+        int? ranksCompared = null)
     {
         RankSeries series = _series[rank];
         double sigma = series.Judged.Sigma;

@@ -4,9 +4,9 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Single slow steps of one series: jitter where they come at random, a periodic stall where they keep a rhythm.</summary>
 /// <remarks>
-/// A spike lies over the series' centre by <see cref="SmallestSpike"/> and by <see cref="SpikeZ"/> σ. Jitter is <see cref="JitterSpikes"/> of the last 128 steps, and
-/// four times what the other ranks have, since what all share is the job's noise. The rhythm is looked for only among spikes, by autocorrelation of where they fell: a lag at
-/// which <see cref="PeriodicShare"/> of the last spikes have a predecessor.
+/// A spike lies over the series' centre by <see cref="SmallestSpike"/> and by <see cref="SpikeZ"/> σ. Jitter is <see cref="JitterSpikes"/>
+/// of the last 128 steps, and four times what the other ranks have, since what all share is the job's noise. The rhythm is looked for only
+/// among spikes, by autocorrelation of where they fell: a lag at which <see cref="PeriodicShare"/> of the last spikes have a predecessor.
 /// </remarks>
 internal sealed class SpikeWatch
 {
@@ -137,7 +137,8 @@ internal sealed class SpikeWatch
 
             double share = (double)inRhythm / Math.Max(1, able);
             double chance = ((2 * tolerance) + 1) * (double)count / (step - Newest(count - 1) + 1);
-            if (lag >= PeriodMin && able >= PeriodicSpikesMin - 1 && share >= PeriodicShare && able * Divergence(share, chance) >= LuckRuledOut)
+            if (lag >= PeriodMin && able >= PeriodicSpikesMin - 1 && share >= PeriodicShare
+                && able * Divergence(share, chance) >= LuckRuledOut)
             {
                 period = lag;
                 return true;

@@ -4,8 +4,8 @@ namespace StragglerGuard.Core.Detection;
 
 /// <summary>Compares the pipeline stages with each other: one that always needs longer was given too many layers.</summary>
 /// <remarks>
-/// A stage's level is the median of its ranks' levels per device class, averaged over <see cref="WindowSteps"/> steps. No rank is accused: all of the stage are alike.
-/// Where one class serves fewer than three stages nothing can be said of it.
+/// A stage's level is the median of its ranks' levels per device class, averaged over <see cref="WindowSteps"/> steps. No rank is accused:
+/// all of the stage are alike. Where one class serves fewer than three stages nothing can be said of it.
 /// </remarks>
 internal sealed class StageBalance
 {

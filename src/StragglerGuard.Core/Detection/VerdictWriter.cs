@@ -8,7 +8,8 @@ public static class VerdictWriter
 {
     private const int PeersNamedMax = 32;
 
-    /// <summary>The finding behind a <see cref="DetectionEventKind.StragglerConfirmed"/> or a <see cref="DetectionEventKind.FindingRaised"/>.</summary>
+    /// <summary>The finding behind a <see cref="DetectionEventKind.StragglerConfirmed"/> or a
+    /// <see cref="DetectionEventKind.FindingRaised"/>.</summary>
     /// <param name="detectionEvent">The event.</param>
     /// <param name="detector">The detector that raised it: knows where ranks sit and who their peers are.</param>
     /// <exception cref="ArgumentException">The event is the end of something, or a change.</exception>
@@ -49,7 +50,8 @@ public static class VerdictWriter
         {
             Confidence = detectionEvent.Confidence,
             Evidence = new VerdictEvidence(
-                detectionEvent.Residual, detectionEvent.OwnShift, detectionEvent.Sigma, detectionEvent.Threshold, detectionEvent.RanksCompared),
+                detectionEvent.Residual, detectionEvent.OwnShift, detectionEvent.Sigma, detectionEvent.Threshold,
+                detectionEvent.RanksCompared),
         };
     }
 

@@ -34,7 +34,7 @@ public sealed class RebalancePolicy
     private const double SigmaMin = 0.002;
 
     /// <summary>Of the least gain: by how much a step may seem slower after going back to a former deal. Less is lost in the noise.</summary>
-    private const double ReturnTolerance = 0.25;
+    private const double ReturnTolerance = 0.5;
 
     private readonly PolicyOptions _options;
     private readonly RebalancePlanner _planner = new();

@@ -2,7 +2,8 @@ using StragglerGuard.Core.Detection;
 
 namespace StragglerGuard.Guardian;
 
-/// <summary>The changes of a generation: every onset and every recovery of a rank, and of a job of one series every change of level.</summary>
+/// <summary>The changes of a generation: every onset and every recovery of a rank, and of a job of one series every change of
+/// level.</summary>
 internal sealed class ChangeBook
 {
     private const int ChangesKept = 4_096;

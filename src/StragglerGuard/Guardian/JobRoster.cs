@@ -6,10 +6,12 @@ using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Guardian;
 
-/// <summary>The jobs that a guardian knows, as many as its memory may take. Its owner sees to it that one thread at a time uses it.</summary>
+/// <summary>The jobs that a guardian knows, as many as its memory may take. Its owner sees to it that one thread at a time uses
+/// it.</summary>
 internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments instruments)
 {
-    /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report again.</summary>
+    /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report
+    /// again.</summary>
     private const int JobsMax = 1_024;
 
     /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>

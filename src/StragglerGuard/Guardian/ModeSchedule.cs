@@ -2,7 +2,8 @@ using StragglerGuard.Core.Policy;
 
 namespace StragglerGuard.Guardian;
 
-/// <summary>What the guardian may do for a job, step by step. Steps come with the data, so a replay changes mode where the live run did.</summary>
+/// <summary>What the guardian may do for a job, step by step. Steps come with the data, so a replay changes mode where the live run
+/// did.</summary>
 internal sealed class ModeSchedule(PolicyMode initial)
 {
     private readonly SortedList<long, PolicyMode> _changes = new() { [0] = initial };

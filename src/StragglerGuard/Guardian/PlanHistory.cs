@@ -25,7 +25,8 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
     /// <summary>Steps since the last plan came into force; null where none has.</summary>
     public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
 
-    /// <summary>The deal to go back to once no verdict stands: the one before the first that a verdict asked for; null where none did.</summary>
+    /// <summary>The deal to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
+    /// did.</summary>
     public MicroBatchDeal? Former { get; private set; }
 
     /// <summary>Records a plan that stands in the ledger.</summary>

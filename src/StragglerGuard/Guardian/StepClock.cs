@@ -53,7 +53,8 @@ internal sealed class StepClock(int ranks)
         _slowestComputeSeconds = slowestNs * 1e-9;
     }
 
-    /// <summary>How far the newest frame lies behind the newest records, each on its rank's own clock: the farthest of the ranks, s.</summary>
+    /// <summary>How far the newest frame lies behind the newest records, each on its rank's own clock: the farthest of the ranks,
+    /// s.</summary>
     /// <param name="newestStartNs">Per rank, when the step of its newest record began, ns.</param>
     /// <returns>Null before the first frame.</returns>
     public double? SecondsBehind(ReadOnlySpan<long> newestStartNs)

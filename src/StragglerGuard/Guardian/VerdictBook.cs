@@ -41,5 +41,6 @@ internal sealed class VerdictBook(int ranks)
         CollectFlagged();
     }
 
-    private void CollectFlagged() => Flagged = _standing.Where(verdict => verdict is not null).Select(verdict => verdict!.Rank!.Value).ToArray();
+    private void CollectFlagged() => Flagged = _standing
+        .Where(verdict => verdict is not null).Select(verdict => verdict!.Rank!.Value).ToArray();
 }

@@ -45,7 +45,8 @@ public sealed class DestructiveGateTests
     [Fact]
     public void IsOpen_OfFairCoins_OpensNoMoreOftenThanAlphaAllows()
     {
-        // The worst that a healthy rank can be: at the limit, P(X) = ½. 200 coins, 1/α = 2,000 steps: on average 1,000 openings at most in 2·10⁶ steps, were each to begin again.
+        // The worst that a healthy rank can be: at the limit, P(X) = ½. 200 coins, 1/α = 2,000 steps: on average 1,000 openings at most in
+        // 2·10⁶ steps, were each to begin again.
         const int Coins = 200;
         const int Steps = 10_000;
         var gate = new DestructiveGate(Coins, 0.10, 1.0 / 2_000);

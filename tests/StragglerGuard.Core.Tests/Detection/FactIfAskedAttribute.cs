@@ -1,6 +1,7 @@
 namespace StragglerGuard.Core.Tests.Detection;
 
-/// <summary>A fact that takes long or measures time: run where the environment variable STRAGGLERGUARD_LONG is <c>1</c>, else skipped with that reason.</summary>
+/// <summary>A fact that takes long or measures time: run where the environment variable STRAGGLERGUARD_LONG is <c>1</c>, else skipped with
+/// that reason.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class FactIfAskedAttribute : FactAttribute
 {

@@ -3,8 +3,8 @@ using StragglerGuard.Core.Tests.HouseRules;
 namespace StragglerGuard.Core.Tests.Detection;
 
 /// <summary>
-/// A fact over recorded jobs, which are no part of the repository: found in the folder that STRAGGLERGUARD_DATA names, else in <c>../shared/data</c> beside the
-/// repository. Skipped with the reason where the file is not there.
+/// A fact over recorded jobs, which are no part of the repository: found in the folder that STRAGGLERGUARD_DATA names, else in
+/// <c>../shared/data</c> beside the repository. Skipped with the reason where the file is not there.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class FactIfRecordedAttribute : FactAttribute

@@ -211,6 +211,17 @@ public sealed class JobDetectorTests
     }
 
     [Fact]
+    public void Update_WhenAllRanksStallInARhythm_ReportsItOfTheJobAndOfNoRank()
+    {
+        var job = new SyntheticJob(8, 0.01, seed: 21) { Compute = (_, step) => step > Onset && step % 20 == 0 ? 1.8 : 1 };
+        job.Run(400);
+        DetectionEvent stall = job.Raised(VerdictKind.PeriodicStall).Should().ContainSingle(job.Story()).Subject;
+        stall.Rank.Should().BeNull();
+        stall.PeriodSteps.Should().Be(20);
+        job.Events.Should().ContainSingle(job.Story());
+    }
+
+    [Fact]
     public void Update_WhenTheWholeJobSlowsDown_SaysSoOfTheJobUntilItIsOver()
     {
         var job = new SyntheticJob(8, 0.01, seed: 13) { Compute = (_, step) => step is >= Onset and < End ? 1.5 : 1 };

@@ -3,7 +3,8 @@ using StragglerGuard.Core.Timing;
 
 namespace StragglerGuard.Core.Tests.Detection;
 
-/// <summary>A seeded job in virtual time, straight into a <see cref="JobDetector"/>: faster than by way of the assembler, for the large figures.</summary>
+/// <summary>A seeded job in virtual time, straight into a <see cref="JobDetector"/>: faster than by way of the assembler, for the large
+/// figures.</summary>
 internal sealed class SyntheticJob
 {
     private readonly Random _random;
@@ -123,7 +124,8 @@ internal sealed class SyntheticJob
     }
 
     /// <summary>Bytes that the detector allocates for the same steps every time, after as many to warm up.</summary>
-    /// <remarks>A collection that another thread starts within a step ends this thread's allocation block, and its rest counts as allocated. So the least of a few runs.</remarks>
+    /// <remarks>A collection that another thread starts within a step ends this thread's allocation block, and its rest counts as
+    /// allocated. So the least of a few runs.</remarks>
     public static long LeastAllocated(Func<SyntheticJob> make, int warmUpSteps, int steps)
     {
         make().Run(warmUpSteps + steps);
