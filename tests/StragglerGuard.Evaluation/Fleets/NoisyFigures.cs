@@ -28,7 +28,9 @@ internal sealed class NoisyFigures : IFigureGroup
             yield return Slowed(ranks, noise, "1.7×", new PersistentSlowdown([Culprit], 1.7, Third, 2 * Third), OnsetStepsMax, seeds, hasTarget: false);
             yield return Slowed(ranks, noise, "2.5×", new PersistentSlowdown([Culprit], 2.5, Third, 2 * Third), OnsetStepsMax, seeds, hasTarget: true);
             yield return Slowed(ranks, noise, "5×", new PersistentSlowdown([Culprit], 5, Third, 2 * Third), OnsetStepsMax, seeds, hasTarget: true);
-            yield return Slowed(ranks, noise, "stopped for 5× in 75 % of steps", new RandomSpikes(Culprit, 0.75, 5, Third, 2 * Third), StoppedOnsetStepsMax, seeds, hasTarget: true);
+            yield return Slowed(
+                ranks, noise, "5× in 75 % of its steps", new RandomSpikes(Culprit, 0.75, 5, Third, 2 * Third), StoppedOnsetStepsMax, seeds,
+                hasTarget: true);
             yield return SlowNetwork(ranks, noise, seeds);
             yield return Healthy(ranks, noise);
             yield return Healthy(ranks, noise with { IsHeavyTailed = true });
@@ -86,6 +88,7 @@ internal sealed class NoisyFigures : IFigureGroup
     {
         const int Seed = 4;
         JudgedFleet job = new JudgedFleet(Shape(ranks), noise, Seed).Run(HealthySteps);
-        return Figure.Told($"{ranks} healthy ranks, {noise}", $"false verdicts in {ranks * HealthySteps:#,0} rank-steps", $"{job.Accusations.Count()} (seed {Seed})");
+        return Figure.Told(
+            $"{ranks} healthy ranks, {noise}", $"false verdicts in {ranks * HealthySteps:#,0} rank-steps", $"{job.Accusations.Count()} (seed {Seed})");
     }
 }
