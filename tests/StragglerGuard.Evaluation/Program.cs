@@ -12,7 +12,8 @@ const int BadInput = 2;
 IFigureGroup[] groups =
 [
     new TimingRecordings(), new OperationRecordings(), new LogRecordings(), new DealRecordings(), new ProfilerRecordings(),
-    new FalseVerdictFigures(), new StepFigures(), new CreepFigures(), new SeriesFigures(), new FaultKindFigures(), new GateFigures(), new ScreeningFigures(),
+    new FalseVerdictFigures(), new StepFigures(), new CreepFigures(), new NoisyFigures(), new SeriesFigures(), new FaultKindFigures(),
+    new GateFigures(), new ScreeningFigures(),
 ];
 if (Arguments.TryParse(args, groups, out string error) is not { } arguments)
 {

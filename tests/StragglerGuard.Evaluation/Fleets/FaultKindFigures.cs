@@ -36,12 +36,19 @@ internal sealed class FaultKindFigures : IFigureGroup
         int[] most = [.. all.Take((Ranks / 2) + 2)];
         yield return new("persistent, 1.3×", [new PersistentSlowdown([Culprit], 1.3, Onset)], [Culprit], IsAccused(VerdictKind.PersistentSlowness));
         yield return new("slow from the first step, 1.2×", [new PersistentSlowdown([Culprit], 1.2, 0)], [Culprit], IsAccused(VerdictKind.SlowFromStart));
-        yield return new("three culprits, 1.25×", [new PersistentSlowdown([1, Culprit, 11], 1.25, Onset)], [1, Culprit, 11], IsAccused(VerdictKind.PersistentSlowness));
-        yield return new("two, 1.5× and 1.15×", [new PersistentSlowdown([2], 1.5, Onset), new PersistentSlowdown([Culprit], 1.15, Onset + 5)], [2, Culprit], IsAccused(VerdictKind.PersistentSlowness));
+        yield return new(
+            "three culprits, 1.25×", [new PersistentSlowdown([1, Culprit, 11], 1.25, Onset)], [1, Culprit, 11],
+            IsAccused(VerdictKind.PersistentSlowness));
+        yield return new(
+            "two, 1.5× and 1.15×", [new PersistentSlowdown([2], 1.5, Onset), new PersistentSlowdown([Culprit], 1.15, Onset + 5)], [2, Culprit],
+            IsAccused(VerdictKind.PersistentSlowness));
         yield return new("the majority, 1.4×", [new PersistentSlowdown(most, 1.4, Onset)], most, IsAccused(VerdictKind.PersistentSlowness));
         yield return new("the whole group, 1.4×", [new PersistentSlowdown(all, 1.4, Onset)], [], IsFound(VerdictKind.GroupSlowdown, ofRank: false));
         yield return new("drift to 8 % in 100 steps", [new GradualSlowdown(Culprit, 1.08, 100, Onset)], [], IsFound(VerdictKind.Creep));
-        yield return new("jitter, 12 % of steps 1.8×", [new RandomSpikes(Culprit, 0.12, 1.8, Onset)], [], IsFound(VerdictKind.Jitter)) { MayBeAccused = [Culprit] };
+        yield return new("jitter, 12 % of steps 1.8×", [new RandomSpikes(Culprit, 0.12, 1.8, Onset)], [], IsFound(VerdictKind.Jitter))
+        {
+            MayBeAccused = [Culprit],
+        };
         yield return new("periodic stalls, every 20th 1.8×", [new PeriodicStalls(Culprit, 20, 1.8, Onset)], [], IsFound(VerdictKind.PeriodicStall));
         yield return new("transfer, 3×", [new SlowTransfer(3, Onset)], [], IsFound(VerdictKind.FabricSlowdown, ofRank: false));
         yield return new("waiting for input, 40 ms", [new InputStarvation(Culprit, 40e6, Onset)], [Culprit], IsCausedBy(Cause.Input));
@@ -64,7 +71,8 @@ internal sealed class FaultKindFigures : IFigureGroup
 
         double share = (double)found / seeds;
         return Figure.Of(
-            $"{Ranks} ranks, {Noise}", scenario.Name, $"{share:0.000} named, {wrong} wrong (seeds 1–{seeds})", "≥ 0.95, 0 wrong", share >= LeastShare && wrong == 0);
+            $"{Ranks} ranks, {Noise}", scenario.Name, $"{share:0.000} named, {wrong} wrong (seeds 1–{seeds})", "≥ 0.95, 0 wrong",
+            share >= LeastShare && wrong == 0);
     }
 
     // Nobody reports steps that never end: what a hang looks like comes by the clock, not by frames.
@@ -100,7 +108,8 @@ internal sealed class FaultKindFigures : IFigureGroup
 
         double share = (double)found / seeds;
         return Figure.Of(
-            $"{Ranks} ranks, steps of 0.4 s ± 10 %", "hang", $"{share:0.000} named, {wrong} wrong (seeds 1–{seeds})", "≥ 0.95, 0 wrong", share >= LeastShare && wrong == 0);
+            $"{Ranks} ranks, steps of 0.4 s ± 10 %", "hang", $"{share:0.000} named, {wrong} wrong (seeds 1–{seeds})", "≥ 0.95, 0 wrong",
+            share >= LeastShare && wrong == 0);
     }
 
     private static Func<JudgedFleet, bool> IsAccused(VerdictKind kind) => job => job.Accusations.All(found => found.Verdict == kind);

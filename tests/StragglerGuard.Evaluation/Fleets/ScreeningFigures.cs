@@ -55,7 +55,8 @@ internal sealed class ScreeningFigures : IFigureGroup
         ms.Sort();
         double median = ms[ms.Count / 2];
         yield return Figure.Of(
-            subject, "time a step on one core", $"median {median:0.0} ms, {ms[0]:0.0}–{ms[^1]:0.0} ms over {timed} steps", "median ≤ 50 ms", median <= MsMax);
+            subject, "time a step on one core", $"median {median:0.0} ms, {ms[0]:0.0}–{ms[^1]:0.0} ms over {timed} steps", "median ≤ 50 ms",
+            median <= MsMax);
         double bytesPerRank = (double)kept / Ranks;
         yield return Figure.Of(subject, "kept a rank, everything of the job's detector", $"{bytesPerRank:0} B", "≤ 256 B", bytesPerRank <= BytesPerRankMax);
         yield return Figure.Of(subject, "allocated a step after warm-up", $"{allocated / timed} B", "0 B", allocated == 0);

@@ -39,8 +39,7 @@ internal sealed class StepFigures : IFigureGroup
             for (int seed = 1; seed <= seeds; seed++)
             {
                 trial.Add(
-                    FleetShape.Equal(ranks), noise, seed, WithinSteps, (rank, onset) => new PersistentSlowdown([rank], factor, onset),
-                    (job, culprit) => job.Accusations.FirstOrDefault(found => found.Rank == new Rank(culprit)) is { Rank: not null } found ? found.RaisedAtStep : null);
+                    FleetShape.Equal(ranks), noise, seed, WithinSteps, (rank, onset) => new PersistentSlowdown([rank], factor, onset), RaisedAt);
             }
         }
 
@@ -48,8 +47,12 @@ internal sealed class StepFigures : IFigureGroup
         int wrong = trials.Values.Sum(trial => trial.Wrong);
         return Figure.Of(
             $"{ranks} ranks, {noise}", $"recall of steps {string.Join(", ", factors.Select(factor => $"{100 * (factor - 1):0}"))} %, the worst",
-            $"{least.Recall:0.000} at {100 * (worst - 1):0} %, median {least.MedianDelay:0} steps; {wrong} wrong (seeds 1–{seeds})", "≥ 0.99", least.Recall >= LeastRecall);
+            $"{least.Recall:0.000} at {100 * (worst - 1):0} %, median {least.MedianDelay:0} steps; {wrong} wrong (seeds 1–{seeds})", "≥ 0.99",
+            least.Recall >= LeastRecall);
     }
+
+    private static long? RaisedAt(JudgedFleet job, int culprit) =>
+        job.Accusations.FirstOrDefault(found => found.Rank == new Rank(culprit)) is { Rank: not null } found ? found.RaisedAtStep : null;
 
     // In a fleet of thousands many ranks may be slow at once and are still few.
     private static Figure RecallOfMany(int ranks, PaceNoise noise, double factor, int seeds)

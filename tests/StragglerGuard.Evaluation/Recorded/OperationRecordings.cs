@@ -95,7 +95,8 @@ internal sealed class OperationRecordings : IFigureGroup
 
     private static Figure Compare(string name, string what, Dictionary<string, double> ours, JsonElement golden, string key)
     {
-        Dictionary<string, double> published = golden.GetProperty(key).EnumerateObject().ToDictionary(property => property.Name, property => property.Value.GetDouble());
+        Dictionary<string, double> published = golden.GetProperty(key).EnumerateObject()
+            .ToDictionary(property => property.Name, property => property.Value.GetDouble());
         double off = published.Keys.Union(ours.Keys)
             .Max(row => published.TryGetValue(row, out double theirs) && ours.TryGetValue(row, out double value) ? Math.Abs(value - theirs) : Absent);
         return Figure.Of(name, what, $"{ours.Count} figures, off by {off:0.0e+0} at most", "1e-3 of the published", off <= Tolerance);

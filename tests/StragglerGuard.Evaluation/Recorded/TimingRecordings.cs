@@ -36,7 +36,8 @@ internal sealed class TimingRecordings : IFigureGroup
         ReplayResult result = JobReplay.Run(job);
         long third = (job.LastStep - job.FirstStep + 1) / 3;
         long onset = job.FirstStep + third;
-        return name.Contains("net", StringComparison.OrdinalIgnoreCase) ? Fabric(name, result, onset, onset + third) : Rank(name, path, result, onset, onset + third);
+        bool isOfTheNetwork = name.Contains("net", StringComparison.OrdinalIgnoreCase);
+        return isOfTheNetwork ? Fabric(name, result, onset, onset + third) : Rank(name, path, result, onset, onset + third);
     }
 
     private static IEnumerable<Figure> Rank(string name, string path, ReplayResult result, long onset, long end)
