@@ -18,6 +18,9 @@ internal sealed class RankSeries
     /// <summary>Steps whose values a baseline may be begun anew from.</summary>
     public const int RecentSteps = 32;
 
+    /// <summary>The largest sum of a series whose steps enter its baselines.</summary>
+    private const double AdmittedSum = 3;
+
     private readonly double[] _recentLevel = new double[RecentSteps];
     private readonly double[] _recentResidual = new double[RecentSteps];
     private readonly long[] _recentStep = new long[RecentSteps];
@@ -176,6 +179,12 @@ internal sealed class RankSeries
         if (Math.Abs(z) > Parameters.ClipZ || IsSuspect(out _))
         {
             RefusedSteps++;
+            return;
+        }
+
+        // While a sum grows its steps may be the change itself: in large noise they are not clipped, and would raise σ until the sum drains.
+        if (Math.Max(Cusum.Up, Cusum.Down) >= AdmittedSum)
+        {
             return;
         }
 
