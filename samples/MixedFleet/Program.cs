@@ -32,4 +32,12 @@ if (words.Errors.Count > 0)
 }
 
 // Signals are the run's own to handle: it ends its ranks before it leaves.
-return await words.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+try
+{
+    return await words.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (IOException unwritable)
+{
+    Console.Error.WriteLine($"MixedFleet: can't go on: {unwritable.Message}");
+    return ExitCodes.Failed;
+}

@@ -23,6 +23,9 @@ internal sealed class SlowdownSchedule
 
     private SlowdownSchedule(Window[] windows) => _windows = windows;
 
+    /// <summary>Whether no rank is ever slowed or made faster.</summary>
+    public bool IsEmpty => _windows.Length == 0;
+
     /// <summary>The step at which the last window with an end ends; null where none has one.</summary>
     public long? LastEnd => _windows.Where(window => window.To < long.MaxValue).Select(window => (long?)window.To).Max();
 

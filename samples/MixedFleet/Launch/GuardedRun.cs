@@ -88,7 +88,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
 
         RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
-        foreach (string line in ReportText.Lines(report))
+        foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty))
         {
             Console.Out.WriteLine(line);
         }
@@ -130,7 +130,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
 
     private IRunDisplay OpenDisplay(GuardianService guardian)
     {
-        bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
+        bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Interactive: true, Ansi: true };
         JobStatus? Status() => guardian.Status(settings.Job);
         return live
             ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings.Fleet), settings.Phases.Steps)

@@ -140,12 +140,13 @@ internal sealed class ProcessLauncher
         }
         catch (TimeoutException)
         {
-            // Whoever is left is ended by Dispose.
+            // Whoever is left does not answer, not even to its peers' abort; Dispose ends it.
+            culprit ??= running.Find(child => !child.Exited.IsCompleted);
         }
 
         culprit ??= Culprit() ?? _children.First(child => child.Exited.IsCompleted && child.ExitCode != 0);
         return LaunchOutcome.Failed(
-            culprit.WasKilled || culprit.ExitCode == ExitCodes.RankLost ? ExitCodes.RankLost : ExitCodes.Failed,
+            !culprit.Exited.IsCompleted || culprit.WasKilled || culprit.ExitCode == ExitCodes.RankLost ? ExitCodes.RankLost : ExitCodes.Failed,
             $"rank {culprit.Rank} (pid {culprit.Pid}) {culprit.Ending}; the job ended");
     }
 

@@ -4,19 +4,20 @@ namespace MixedFleet.Optimum;
 
 /// <summary>The best that a deal of whole micro-batches could reach with the configured paces: what the guard is held against.</summary>
 /// <remarks>
-/// Deliberately not the planner of the product: units are handed out one by one, each to the rank that would finish it first. For units of
-/// equal size that is optimal: a deal with a smaller maximum would have to give fewer units to the last finisher, and hence more than
+/// Deliberately not the planner of the product: every rank gets one unit, as every deal of this job must give it, so that its speed stays
+/// known; the others are handed out one by one, each to the rank that would finish it first. For units of equal size that is optimal: a deal with a smaller maximum would have to give fewer units to the last finisher, and hence more than
 /// here to another rank, whose next unit would by the rule have finished no earlier.
 /// </remarks>
 internal static class ConfiguredOptimum
 {
     /// <summary>The shortest compute time of a step: min over deals of max over ranks of m_i · t_i.</summary>
     /// <param name="secondsPerMicroBatch">t_i per rank, above 0, with stretch and slowdown of the step.</param>
-    /// <param name="microBatches">Σ m_i, 0 or more.</param>
+    /// <param name="microBatches">Σ m_i, with m_i ≥ 1: as many as there are ranks, or more.</param>
     public static double StepSeconds(ReadOnlySpan<double> secondsPerMicroBatch, int microBatches)
     {
         ArgumentOutOfRangeException.ThrowIfZero(secondsPerMicroBatch.Length, nameof(secondsPerMicroBatch));
-        ArgumentOutOfRangeException.ThrowIfNegative(microBatches);
+        ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, secondsPerMicroBatch.Length);
+        double longest = 0;
         PriorityQueue<(int Rank, int Units), (double FinishSeconds, int Rank)> next = new(secondsPerMicroBatch.Length);
         for (int rank = 0; rank < secondsPerMicroBatch.Length; rank++)
         {
@@ -26,11 +27,11 @@ internal static class ConfiguredOptimum
                 throw new ArgumentOutOfRangeException(nameof(secondsPerMicroBatch), seconds, "Must be finite and above 0.");
             }
 
-            next.Enqueue((rank, 1), (seconds, rank));
+            longest = Math.Max(longest, seconds);
+            next.Enqueue((rank, 2), (2 * seconds, rank));
         }
 
-        double longest = 0;
-        for (int unit = 0; unit < microBatches; unit++)
+        for (int unit = secondsPerMicroBatch.Length; unit < microBatches; unit++)
         {
             next.TryDequeue(out (int Rank, int Units) receiver, out (double FinishSeconds, int Rank) finish);
             longest = Math.Max(longest, finish.FinishSeconds);

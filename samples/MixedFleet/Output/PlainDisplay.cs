@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
+using StragglerGuard.Collectives;
 using StragglerGuard.Guardian;
 
 namespace MixedFleet.Output;
@@ -12,10 +13,12 @@ internal sealed class PlainDisplay : IRunDisplay
     private readonly TextWriter _out;
     private readonly Func<JobStatus?> _status;
     private readonly int _steps;
-    private readonly Channel<(string? Line, long Done, double Loss)> _pending =
-        Channel.CreateUnbounded<(string? Line, long Done, double Loss)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<(string? Line, long Done, double Loss, double StepSeconds)> _pending =
+        Channel.CreateUnbounded<(string? Line, long Done, double Loss, double StepSeconds)>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _writing;
     private long _nextLine = StepsPerLine;
+    private long _lastDone;
+    private long _lastNs;
 
     public PlainDisplay(TextWriter output, Func<JobStatus?> status, int steps)
     {
@@ -25,17 +28,23 @@ internal sealed class PlainDisplay : IRunDisplay
         _writing = Task.Run(WriteAsync);
     }
 
-    public void Say(string line) => _pending.Writer.TryWrite((line, 0, 0));
+    public void Say(string line) => _pending.Writer.TryWrite((line, 0, 0, 0));
 
     public void Progress(long step, double loss)
     {
         long done = step + 1;
+        long nowNs = MonotonicClock.NowNs();
+        if (_lastDone == 0)
+        {
+            (_lastDone, _lastNs) = (done, nowNs);
+        }
 
         // Rank processes don't tell of every quick step: a line is due with the first step told of at or past its number.
         if (done >= _nextLine || done == _steps)
         {
             _nextLine = ((done / StepsPerLine) + 1) * StepsPerLine;
-            _pending.Writer.TryWrite((null, done, loss));
+            _pending.Writer.TryWrite((null, done, loss, done > _lastDone ? (nowNs - _lastNs) * 1e-9 / (done - _lastDone) : double.NaN));
+            (_lastDone, _lastNs) = (done, nowNs);
         }
     }
 
@@ -48,19 +57,22 @@ internal sealed class PlainDisplay : IRunDisplay
 
     private async Task WriteAsync()
     {
-        await foreach ((string? line, long done, double loss) in _pending.Reader.ReadAllAsync().ConfigureAwait(false))
+        await foreach ((string? line, long done, double loss, double stepSeconds) in _pending.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            await _out.WriteLineAsync(line ?? ProgressLine(done, loss)).ConfigureAwait(false);
+            await _out.WriteLineAsync(line ?? ProgressLine(done, loss, stepSeconds)).ConfigureAwait(false);
             await _out.FlushAsync().ConfigureAwait(false);
         }
     }
 
-    private string ProgressLine(long done, double loss)
+    /// <param name="done">Steps done.</param>
+    /// <param name="loss">Of the last one.</param>
+    /// <param name="stepSeconds">Mean wall time of a step since the line before, s.</param>
+    private string ProgressLine(long done, double loss, double stepSeconds)
     {
         string guard = _status() is { } status
             ? string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {status.StepSeconds * 1e3,6:0.0} ms/step  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
+                $"  {stepSeconds * 1e3,6:0.0} ms/step  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
             : "";
         return string.Create(CultureInfo.InvariantCulture, $"step {done,4}/{_steps}  loss {loss:0.000}{guard}");
     }

@@ -5,7 +5,7 @@ namespace MixedFleet.Output;
 /// <summary>What was found and won, in words.</summary>
 internal static class ReportText
 {
-    public static IEnumerable<string> Lines(RunReport report)
+    public static IEnumerable<string> Lines(RunReport report, bool isSlowed)
     {
         yield return "";
         yield return "rank  class     micro-batches  per micro-batch   lag p50   lag p95   last   wait caused";
@@ -48,12 +48,18 @@ internal static class ReportText
             string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms") : "unknown";
             yield return Say(
                 $"  epoch {plan.Epoch}: deal {string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, in force from {plan.EffectiveStep?.ToString(CultureInfo.InvariantCulture) ?? "never"}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
+            yield return $"    {plan.Reason}";
         }
 
         ThroughputLine throughput = report.Throughput;
         yield return "Won";
         yield return Say(
             $"  unguarded {throughput.UnguardedSamplesPerSecond:N0} samples/s → guarded {throughput.GuardedSamplesPerSecond:N0} samples/s: ×{throughput.GuardedSamplesPerSecond / throughput.UnguardedSamplesPerSecond:0.00}");
+        if (isSlowed)
+        {
+            yield return "  --slow was in force for a part of this: what each deal won while it was needed stands under Decided";
+        }
+
         if (report.Plans.Count == 0)
         {
             yield return "  no plan was made: whatever the two differ by, the guard did not do it";
@@ -81,7 +87,28 @@ internal static class ReportText
         return ratio < 1.1 || slowest.DeviceClass == fastest.DeviceClass
             ? null
             : Say(
-                $"  {(alike.Length == 1 ? "rank" : "ranks")} {string.Join(", ", alike)} ({slowest.DeviceClass}) hold an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}); slow by class, not by fault");
+                $"  {(alike.Length == 1 ? "rank" : "ranks")} {Numbers(alike)} ({slowest.DeviceClass}) {(alike.Length == 1 ? "holds" : "hold")} an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}); slow by class, not by fault");
+    }
+
+    /// <summary>0–3, 7: runs of ranks in short.</summary>
+    private static string Numbers(int[] ascending)
+    {
+        var runs = new List<string>();
+        for (int first = 0; first < ascending.Length;)
+        {
+            int last = first;
+            while (last + 1 < ascending.Length && ascending[last + 1] == ascending[last] + 1)
+            {
+                last++;
+            }
+
+            runs.Add(last - first < 2
+                ? string.Join(", ", ascending[first..(last + 1)])
+                : $"{ascending[first]}–{ascending[last]}");
+            first = last + 1;
+        }
+
+        return string.Join(", ", runs);
     }
 
     private static string Millis(double? seconds) => seconds is { } known ? Say($"{known * 1e3:0.00} ms") : "unknown";

@@ -13,7 +13,7 @@ internal static class RunPreface
         RunSettings settings, bool processes, double realSecondsPerMicroBatch, PaceStretch stretch, IPEndPoint? metrics)
     {
         FleetDefinition fleet = settings.Fleet;
-        yield return Say($"StragglerGuard MixedFleet: {fleet.Name}, {fleet.Ranks.Count} ranks as {(processes ? "processes" : "threads")}");
+        yield return Say($"StragglerGuard MixedFleet: {fleet.Name}, {fleet.Ranks.Count} {(fleet.Ranks.Count == 1 ? "rank" : "ranks")} as {(processes ? "processes" : "threads")}");
         yield return Say(
             $"  text    {settings.Corpus.Description} ({settings.Corpus.Bytes.Length:N0} bytes), seed {settings.Seed}, model of {RunSettings.ModelShape.ParameterCount:N0} weights");
         foreach (string warning in settings.Corpus.Warnings)
@@ -44,7 +44,7 @@ internal static class RunPreface
 
     private static IEnumerable<string> Paces(FleetDefinition fleet) =>
         fleet.Ranks.GroupBy(rank => rank).Select(group => group.Key.PaceSeconds is { } pace
-            ? Say($"{group.Count()} × {group.Key.DeviceClass} {pace * 1e3:0.##} ms")
+            ? Say($"{group.Count()} × {group.Key.DeviceClass} {pace * 1e3:0.####} ms")
             : $"{group.Count()} × {group.Key.DeviceClass} true compute");
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

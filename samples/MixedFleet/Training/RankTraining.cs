@@ -64,7 +64,11 @@ internal sealed class RankTraining
             for (int k = work.First; k < work.End; k++)
             {
                 accumulator.Add(k);
-                _pace.EndMicroBatch();
+                _pace.EndMicroBatch(communicator.Aborted);
+                if (communicator.Aborted.IsCancellationRequested)
+                {
+                    break; // The job is over: the vote below says why.
+                }
             }
 
             double weight = guard.Vote(accumulator.Weight);

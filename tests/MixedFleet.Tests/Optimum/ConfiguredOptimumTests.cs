@@ -13,7 +13,7 @@ public sealed class ConfiguredOptimumTests
         Gen<(double[] Seconds, int MicroBatches)> instance =
             from ranks in Gen.Choose(1, 4)
             from ticks in Gen.Choose(1, 40).ArrayOf(ranks)
-            from microBatches in Gen.Choose(0, 9)
+            from microBatches in Gen.Choose(ranks, 9)
             select (ticks.Select(it => it / 1000.0).ToArray(), microBatches);
         Prop.ForAll(instance.ToArbitrary(), it =>
             ConfiguredOptimum.StepSeconds(it.Seconds, it.MicroBatches).Should().Be(Exhaustive(it.Seconds, it.MicroBatches)))
@@ -23,6 +23,10 @@ public sealed class ConfiguredOptimumTests
     [Fact]
     public void StepSeconds_OfTheDefaultFleet_IsTheBestDeal() =>
         ConfiguredOptimum.StepSeconds([0.024, 0.024, 0.020, 0.010], 32).Should().Be(6 * 0.024);
+
+    [Fact]
+    public void StepSeconds_OfARankThatIsTooSlowForOneUnit_StillGivesItOne() =>
+        ConfiguredOptimum.StepSeconds([0.060, 0.002, 0.002], 8).Should().Be(0.060);
 
     [Fact]
     public void StepSeconds_OfEqualRanks_IsTheEvenDeal() =>
@@ -67,7 +71,7 @@ public sealed class ConfiguredOptimumTests
         }
 
         double best = double.PositiveInfinity;
-        for (int mine = 0; mine <= left; mine++)
+        for (int mine = 1; mine <= left - (seconds.Length - 1); mine++)
         {
             best = Math.Min(best, Math.Max(mine * seconds[0], Exhaustive(seconds[1..], left - mine)));
         }
