@@ -1,3 +1,4 @@
+using System.Globalization;
 using StragglerGuard.EndToEnd.Tests.Running;
 using Xunit.Abstractions;
 
@@ -5,6 +6,9 @@ namespace StragglerGuard.EndToEnd.Tests.MixedFleet;
 
 public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
 {
+    /// <summary>A quarter of the run's 240 steps.</summary>
+    private const int ObservedSteps = 60;
+
     private readonly ScratchFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -28,7 +32,13 @@ public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
         }
 
         series.Should().Contain("stragglerguard_job_ranks{job=\"mixed-fleet\"} 2");
-        series.Should().Contain("stragglerguard_job_mode{job=\"mixed-fleet\",mode=\"observe\"} 1");
+        const string StepSeries = "stragglerguard_job_step{job=\"mixed-fleet\"} ";
+        int step = int.Parse(
+            series.Should().ContainSingle(line => line.StartsWith(StepSeries, StringComparison.Ordinal)).Subject[StepSeries.Length..],
+            CultureInfo.InvariantCulture);
+        string mode = step < ObservedSteps ? "observe" : "act";
+        series.Should().ContainSingle(line => line.StartsWith("stragglerguard_job_mode{", StringComparison.Ordinal) && line.EndsWith(" 1"))
+            .Which.Should().Contain($"mode=\"{mode}\"", $"the page is of step {step}");
         for (int rank = 0; rank < 2; rank++)
         {
             string labels = $"{{job=\"mixed-fleet\",rank=\"{rank}\",device_class=\"H100\"";
