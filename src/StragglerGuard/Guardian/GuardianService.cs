@@ -259,9 +259,9 @@ public sealed class GuardianService : IAsyncDisposable
         _port.IsLeader && _place.Commit(decide, entry =>
         {
             decided.Add(entry);
-            if (entry.Decision is RebalanceDecided plan)
+            if (entry.Decision is PlanDecided plan)
             {
-                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
                 _port.Offer(job.Pending);
             }
         });
@@ -272,12 +272,12 @@ public sealed class GuardianService : IAsyncDisposable
     /// </summary>
     private void Learn(LedgerDecision decision)
     {
-        if (decision is RebalanceDecided plan
+        if (decision is PlanDecided plan
             && _roster.Find(plan.Job) is { } job
             && job.Judge.Generation == plan.Generation
             && job.Judge.TakeOver(plan))
         {
-            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
         }
     }
 
@@ -337,7 +337,7 @@ public sealed class GuardianService : IAsyncDisposable
                     continue;
                 }
 
-                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Plan.Epoch)
                 {
                     job.Pending = null;
                 }
