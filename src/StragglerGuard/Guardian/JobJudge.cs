@@ -108,6 +108,9 @@ internal sealed class JobJudge
     /// <summary>The newest plan seen in force.</summary>
     public PlanEpoch EpochInForce => _plans.Offers.InForce;
 
+    /// <summary>The newest plan for a later generation that was decided in this one; null where the membership stays.</summary>
+    public JobPlan? Successor => _plans.Newest is { } newest && newest.Generation != Generation ? newest : null;
+
     /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 

@@ -29,6 +29,9 @@ internal sealed class PlanHistory(JobPlan initial)
     /// did.</summary>
     public JobPlan? Former { get; private set; }
 
+    /// <summary>The newest plan decided; null where none was.</summary>
+    public JobPlan? Newest => _decided.Count == 0 ? null : _decided[^1].Plan;
+
     /// <summary>Records a plan that stands in the ledger.</summary>
     /// <param name="kind">What it is for.</param>
     /// <param name="plan">The plan with its epoch.</param>
