@@ -1,3 +1,6 @@
+using System.Numerics;
+using StragglerGuard.Collectives;
+using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Collectives.Probes;
 using StragglerGuard.Collectives.Transports;
@@ -131,14 +134,45 @@ public sealed class RankGuard : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The weight is negative or not finite. Nobody was told: the call may be repeated.</exception>
     public double Vote(double weight, double workloadFeature = 0)
     {
-        // Refuses a weight that is none before the vote has begun.
-        Ballot.Write(_ballot, weight, _voter.Held.Epoch);
-        _voter.BeginVote();
+        WriteBallot(_ballot, weight);
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
-        _recorder.Collective(timing.EnterNs, timing.ExitNs);
-        _recorder.EndStep(_current.Count, weight, workloadFeature);
+        return Conclude(_ballot, timing, _current.Count, weight, workloadFeature);
+    }
 
-        BallotOutcome outcome = Ballot.Read(_ballot, Enrollment.WorldSize);
+    /// <summary>Reduces everything of a step in one go, for training loops that can stop early.</summary>
+    /// <param name="gradients">What every step reduces; equal length on all ranks, on the communicator's device.</param>
+    /// <param name="sums">Further numbers that are summed over the ranks in every step, for example the loss: 0 or more.</param>
+    /// <exception cref="InvalidOperationException">A replica of this job is several ranks: what one of them leaves out the others would have to.</exception>
+    public StepReducer<T> Reducer<T>(DeviceSlice<T> gradients, int sums)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sums);
+        return Enrollment.WorldSize == Plan.Members
+            ? new StepReducer<T>(this, _communicator, gradients, sums)
+            : throw new InvalidOperationException($"{Enrollment.WorldSize} ranks are {Plan.Members} replicas: use Vote");
+    }
+
+    /// <summary>The work of the step that runs.</summary>
+    internal MicroBatchRange Current => _current;
+
+    /// <summary>How long the rank has been at this step's own work, its waits for data left out, ns.</summary>
+    internal long OwnNs() => _recorder.OwnNs(MonotonicClock.NowNs());
+
+    /// <summary>Fixes this rank's vote and writes it.</summary>
+    internal void WriteBallot(Span<double> ballot, double weight)
+    {
+        // Refuses a weight that is none before the vote has begun.
+        Ballot.Write(ballot, weight, _voter.Held.Epoch);
+        _voter.BeginVote();
+    }
+
+    /// <summary>Records the step and draws the conclusion from the sums of its vote.</summary>
+    /// <returns>Σ weight.</returns>
+    internal double Conclude(ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature)
+    {
+        _recorder.Collective(timing.EnterNs, timing.ExitNs);
+        _recorder.EndStep(workUnits, weight, workloadFeature);
+        BallotOutcome outcome = Ballot.Read(sums, Enrollment.WorldSize);
         if (outcome.Status == BallotStatus.Invalid)
         {
             throw new InvalidOperationException($"the ballot of step {_current.Step} can't be read: {outcome.Reason}");
