@@ -33,10 +33,12 @@ public sealed class GuardianService : IAsyncDisposable
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
     private readonly LedgerPlace _place;
+    private readonly WallClock _clock = new();
     private readonly Lock _gate = new();
     private readonly JobRoster _roster;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
+    private readonly List<LedgerEntry> _begun = [];
     private long _reportsRefused;
     private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
@@ -217,10 +219,12 @@ public sealed class GuardianService : IAsyncDisposable
             foreach (GuardedJob job in heard)
             {
                 job.HeardNs = MonotonicClock.NowNs();
-                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
+                TryJudge(job, judge => judge.JudgeFrames(complaint, _clock.Now(), decide => Commit(job, decide, decided)));
             }
         }
 
+        decided.InsertRange(0, _begun);
+        _begun.Clear();
         foreach (LedgerEntry entry in decided)
         {
             Tell(entry);
@@ -263,8 +267,8 @@ public sealed class GuardianService : IAsyncDisposable
     }
 
     /// <summary>Into the ledger first, down to the agents after.</summary>
-    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
-        _port.IsLeader && _place.Commit(decide, entry =>
+    private LedgerEntry? Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
+        !_port.IsLeader ? null : _place.Commit(decide, _clock.Now(), entry =>
         {
             decided.Add(entry);
             if (entry.Decision is PlanDecided plan)
@@ -278,10 +282,18 @@ public sealed class GuardianService : IAsyncDisposable
     /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
     /// gone.
     /// </summary>
-    private void Learn(LedgerDecision decision)
+    private void Learn(LedgerEntry entry)
+    {
+        if (_roster.Find(entry.Decision.Job) is { } job)
+        {
+            job.Book.Apply(entry);
+            Learn(job, entry.Decision);
+        }
+    }
+
+    private static void Learn(GuardedJob job, LedgerDecision decision)
     {
         if (decision is PlanDecided plan
-            && _roster.Find(plan.Job) is { } job
             && job.Judge.Generation == plan.Generation
             && job.Judge.TakeOver(plan))
         {
@@ -393,17 +405,57 @@ public sealed class GuardianService : IAsyncDisposable
         return Begin(rank);
     }
 
+    /// <summary>
+    /// A generation that a plan began is heard of: who left by that plan, and who came back, is put down, once. The plan itself stands in the
+    /// ledger since before anyone heard of it, so a guardian that was killed in between finds it there and does the same.
+    /// </summary>
+    private void PutDownMoves(GuardedJob job)
+    {
+        if (job.Context.Begun is not { } begun || job.Book.IsInForce(begun.Plan.Epoch))
+        {
+            return;
+        }
+
+        List<LedgerEntry> written = [];
+        JobPlan plan = begun.Plan;
+        long step = begun.Step;
+        Put(_ => new PlanInForce(begun.Job, plan.Generation, step, plan.Epoch, $"{plan.Generation} has begun under it"));
+        for (int slot = 0; slot < plan.Slots; slot++)
+        {
+            int replica = slot;
+            bool isMember = plan.Shares[slot] != JobPlan.NotMember;
+            if (isMember == job.Book.Evicted.ContainsKey(slot))
+            {
+                WorkerId worker = job.Former?.WorkerOf(slot) ?? (job.Standby.TryGetValue(slot, out StandbyReport? waiting) ? waiting.Worker
+                    : job.Book.Evicted.TryGetValue(slot, out WorkerEvicted? known) ? known.Worker
+                    : new WorkerId(new NodeId("unknown"), $"slot-{slot}"));
+                Put(_ => isMember
+                    ? new WorkerReadmitted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason)
+                    : new WorkerEvicted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason));
+            }
+        }
+
+        _begun.AddRange(written);
+
+        void Put(Func<long, LedgerDecision?> decide)
+        {
+            if (Commit(job, decide, written) is { } entry)
+            {
+                job.Book.Apply(entry);
+            }
+        }
+    }
+
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
     private GuardedJob? Begin(RankEnrollment first)
     {
         try
         {
             _place.CatchUp();
-            List<LedgerDecision> known = [.. _ledger.Read().Select(entry => entry.Decision).Where(decision => decision.Job == first.Job)];
-            PlanDecided? begun = known.OfType<PlanDecided>().LastOrDefault(decided => decided.Plan.Generation == first.Generation
-                && decided.Generation.Value < first.Generation.Value);
-            GuardedJob job = _roster.Begin(first, begun?.Plan);
-            known.ForEach(Learn);
+            List<LedgerEntry> known = [.. _ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
+            GuardedJob job = _roster.Begin(first, known);
+            known.ForEach(entry => Learn(job, entry.Decision));
+            PutDownMoves(job);
 
             return job;
         }

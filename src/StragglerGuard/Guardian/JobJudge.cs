@@ -25,6 +25,8 @@ internal sealed class JobJudge
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
+    private readonly JobContext _context;
+    private readonly SortedDictionary<Rank, GroupFailure> _failures = [];
     private readonly StragglerGuardOptions _options;
     private readonly StepFrameAssembler _assembler;
     private readonly ExitSkewEstimator _skew;
@@ -45,6 +47,7 @@ internal sealed class JobJudge
     private readonly ReplicaNumbers _numbers;
     private readonly bool _planIsKnown;
     private MemberView? _members;
+    private JobMitigation? _mitigation;
     private JobDetector? _detector;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
@@ -53,14 +56,18 @@ internal sealed class JobJudge
     private double? _predictedGain;
     private int _enrolled;
     private int _left;
+    private bool _planIsSeen;
+    private bool _failureJudged;
 
     /// <summary>Opens the book of a generation.</summary>
     /// <param name="first">The first rank that reports.</param>
     /// <param name="modes">What the guardian may do.</param>
     /// <param name="options">The guard's.</param>
-    /// <param name="plan">The plan that the generation began with, as the ledger has it; null for the even deal among whoever reports.</param>
-    public JobJudge(RankEnrollment first, ModeSchedule modes, StragglerGuardOptions options, JobPlan? plan = null)
+    /// <param name="context">What it takes over from the job; null for a job that nothing was heard of.</param>
+    public JobJudge(RankEnrollment first, ModeSchedule modes, StragglerGuardOptions options, JobContext? context = null)
     {
+        _context = context ?? JobContext.New(options.Mitigation.ToMitigationOptions(options.Policy));
+        JobPlan? plan = _context.Begun?.Plan;
         Job = first.Job;
         Generation = first.Generation;
         WorldSize = first.WorldSize;
@@ -91,8 +98,8 @@ internal sealed class JobJudge
 
     /// <summary>Writes a decision into the ledger, under the number that it is given.</summary>
     /// <param name="decide">From the number to the decision; null where the decision no longer stands.</param>
-    /// <returns>Whether it is in the ledger.</returns>
-    public delegate bool Commitment(Func<long, LedgerDecision?> decide);
+    /// <returns>The entry; null where it is not in the ledger.</returns>
+    public delegate LedgerEntry? Commitment(Func<long, LedgerDecision?> decide);
 
     public JobId Job { get; }
 
@@ -110,6 +117,15 @@ internal sealed class JobJudge
 
     /// <summary>The newest plan for a later generation that was decided in this one; null where the membership stays.</summary>
     public JobPlan? Successor => _plans.Newest is { } newest && newest.Generation != Generation ? newest : null;
+
+    /// <summary>What a micro-batch takes the job now, s; NaN while unknown.</summary>
+    public double SecondsPerUnit => _clock.StepSeconds is { } seconds ? seconds / TotalMicroBatches : double.NaN;
+
+    /// <summary>The worker that has a slot in this generation; null where none has.</summary>
+    public WorkerId? WorkerOf(int slot) => Array.Find(_ranks, rank => rank?.Slot == slot)?.Worker;
+
+    /// <summary>What the worker of a slot computes on; null where none has it.</summary>
+    public DeviceClass? ClassOf(int slot) => Array.Find(_ranks, rank => rank?.Slot == slot)?.DeviceClass;
 
     /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
@@ -166,6 +182,7 @@ internal sealed class JobJudge
         }
 
         _members = new MemberView(_numbers, _ranks!, _plans.InForce.Members);
+        _mitigation = new JobMitigation(_options, _context.Book, _members.Members, Slots);
     }
 
     /// <summary>Takes what is new of one rank. Nothing is judged before <see cref="JudgeFrames"/>.</summary>
@@ -186,6 +203,11 @@ internal sealed class JobJudge
             }
         }
 
+        if (report.Failure is { } failure)
+        {
+            _failures.TryAdd(report.Enrollment.Rank, failure);
+        }
+
         ref RankCounts counts = ref _counts[report.Enrollment.Rank.Value];
         bool leaves = report.Left && !counts.Left;
         counts = new RankCounts(report.Lost, report.Torn, report.SplitVotes, counts.Left || report.Left);
@@ -202,12 +224,18 @@ internal sealed class JobJudge
     /// than the horizon is long, would close frames over the heads of its neighbours in the same report.
     /// </summary>
     /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
+    /// <param name="at">The guardian's wall clock.</param>
     /// <param name="commit">Called before a decision has any effect.</param>
-    public void JudgeFrames(string? observerComplaint, Commitment commit)
+    public void JudgeFrames(string? observerComplaint, DateTimeOffset at, Commitment commit)
     {
         while (_assembler.TryTake(out StepFrame? frame))
         {
-            Judge(frame, observerComplaint, commit);
+            Judge(frame, observerComplaint, MitigationBook.SecondsOf(at), commit);
+        }
+
+        if (_failures.Count > 0)
+        {
+            JudgeFailure(MitigationBook.SecondsOf(at), commit);
         }
     }
 
@@ -222,9 +250,14 @@ internal sealed class JobJudge
         }
     }
 
-    private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
+    private void Judge(StepFrame frame, string? observerComplaint, double nowSeconds, Commitment commit)
     {
-        _clock.Add(frame, _plans);
+        if (_clock.Add(frame, _plans) is { } seconds && _mitigation?.StepTook(seconds) is { } grade)
+        {
+            Graded(grade, frame.Step, commit);
+        }
+
+        JobPlan before = _plans.InForce;
         _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
         _lagStatistics.Add(in _lastLag, _lag.LagNs);
@@ -248,13 +281,204 @@ internal sealed class JobJudge
             Conclude(in found, frame.Step, detector, commit);
         }
 
-        PolicyMode mode = _modes.At(frame.Step);
-        PolicyDecision decision = _policy.Decide(InputAt(frame.Step, mode, observerComplaint, members));
-        _policyReason = decision.Reason;
-        if (decision is PolicyDecision.Propose proposal)
+        SeePlan(before, frame.Step, commit);
+        _mitigation!.Take(frame, members, _plans.InForce, _clock.OverheadSeconds ?? 0);
+        Decide(frame.Step, observerComplaint, nowSeconds, detector, members, commit);
+    }
+
+    /// <summary>A plan that this frame is the first to show is graded from here on.</summary>
+    private void SeePlan(JobPlan before, long step, Commitment commit)
+    {
+        JobPlan plan = _plans.InForce;
+        bool begins = !_planIsSeen && _context.Begun is not null;
+        _planIsSeen = true;
+        if (plan.Epoch == before.Epoch && !begins)
         {
-            Propose(proposal, frame.Step, mode, commit);
+            return;
         }
+
+        PlanDecided? decided = _context.Book.Plan(plan.Epoch) ?? (begins ? _context.Begun : null);
+        if (decided is null)
+        {
+            return;
+        }
+
+        if (!begins)
+        {
+            // A generation's first plan is put down by who opens its book.
+            Commit(commit, _ => new PlanInForce(Job, Generation, step, plan.Epoch, $"every rank computes under it since step {step}"));
+        }
+
+        long onset = _verdicts.Flagged.IsEmpty ? step : FlaggedMembers(_members!).Min(flagged => flagged.OnsetStep);
+        if (_mitigation!.InForce(
+            plan, begins ? null : before, decided.Kind, decided.PredictedGain, step, Math.Min(onset, step),
+            begins ? _context.FormerSecondsPerUnit : double.NaN) is { } superseded)
+        {
+            Graded(superseded, step, commit);
+        }
+    }
+
+    private void Graded(PlanGrade grade, long step, Commitment commit)
+    {
+        Commit(commit, _ => new PlanGraded(
+            Job, Generation, step, grade.Epoch, grade.Kind, RatioOf(grade.PredictedGain), RatioOf(grade.RealisedGain), grade.IsRolledBack,
+            grade.Reason));
+        if (grade.IsRolledBack && grade.Epoch == EpochInForce && _mitigation?.Former is { } former && _modes.At(step) == PolicyMode.Act)
+        {
+            Offer(
+                new ScoredPlan(
+                    new MitigationCandidate
+                    {
+                        Kind = grade.Kind,
+                        Prediction = new MitigationPrediction(_clock.StepSeconds ?? 1, 1 / RatioOf(grade.RealisedGain)),
+                        OneOffCostSeconds = 0,
+                        OnsetSeconds = 0,
+                        Reason = $"back to the plan of {former.Epoch}: {grade.Reason}",
+                    },
+                    Generation, former.Shares.ToArray(), former.DeadlineNs, former.Backups),
+                $"back to the plan of {former.Epoch}: {grade.Reason}", step, commit);
+        }
+    }
+
+    /// <summary>Time per sample before over after, from the share that is won.</summary>
+    private static double RatioOf(double gain) => 1 / (1 - gain);
+
+    private void Decide(
+        long step, string? observerComplaint, double nowSeconds, JobDetector detector, MemberView members, Commitment commit)
+    {
+        PolicyMode mode = _modes.At(step);
+        PolicyDecision rebalance = _policy.Decide(InputAt(step, mode, observerComplaint, members));
+        _policyReason = rebalance.Reason;
+        if (_options.Mitigation.Allowed == MitigationChoice.None
+            || ViewAt(step, nowSeconds, members, rebalance) is not { } view
+            || _mitigation!.Decide(
+                view, mode, observerComplaint, _plans.Offers.Pending, _plans.StepsSinceLastPlan(step),
+                number => EvidenceOn(number, detector)) is not { HadCandidates: true } review)
+        {
+            return;
+        }
+
+        Follow(review, mode, step, commit);
+    }
+
+    /// <summary>Does what the policy said, or tells of it.</summary>
+    private void Follow(JobMitigation.Review review, PolicyMode mode, long step, Commitment commit)
+    {
+        _policyReason = review.Decision.Reason;
+        foreach (MitigationRefusal refusal in review.Decision.Refusals)
+        {
+            if (mode != PolicyMode.Observe && IsOfWeight(refusal.Cause) && _context.Book.IsNews(Generation, refusal))
+            {
+                Commit(commit, _ => new MitigationRefused(Job, Generation, step, refusal.Kind, refusal.Reason));
+            }
+        }
+
+        if (review.Decision is not MitigationDecision.Propose propose || review.Plan is not { } plan)
+        {
+            return;
+        }
+
+        if (propose.Acted)
+        {
+            Offer(plan, propose.Reason, step, commit);
+        }
+        else if (mode == PolicyMode.Advise)
+        {
+            string advice = $"{propose.Candidate.Kind} {string.Join(' ', plan.Shares)} {plan.DeadlineNs} {plan.Backups}";
+            if (advice != _advised)
+            {
+                _advised = advice;
+                Commit(commit, _ => new MitigationAdvised(Job, Generation, step, propose.Candidate.Kind, plan.Shares, propose.Reason));
+            }
+        }
+    }
+
+    /// <summary>Whether a refusal is something to keep, and not a matter of the next steps.</summary>
+    private static bool IsOfWeight(RefusalCause cause) => cause is RefusalCause.PlannerObjects or RefusalCause.KindAtRest
+        or RefusalCause.AlwaysLate or RefusalCause.NoTail or RefusalCause.DestructiveBrake or RefusalCause.ProbeDisagrees
+        or RefusalCause.Floor or RefusalCause.BudgetSpent or RefusalCause.OnProbation or RefusalCause.GateClosed;
+
+    /// <summary>The group came to its end: those that are left go on without who ended it, if the policy lets them.</summary>
+    private void JudgeFailure(double nowSeconds, Commitment commit)
+    {
+        if (Successor is not null || _failureJudged || _members is not { } members || _mitigation is not { } mitigation)
+        {
+            return;
+        }
+
+        GroupFailure failure = _failures.Values.First();
+        int[] culprits = [.. failure.Culprits.Where(rank => rank.Value < WorldSize).Select(rank => _numbers[rank.Value]).Distinct().Order()];
+        long step = Math.Max(0, _clock.LastStep);
+        if (culprits.Length == 0 || ViewAt(step, nowSeconds, members, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
+        {
+            return;
+        }
+
+        _failureJudged = true;
+        foreach (Rank culprit in failure.Culprits)
+        {
+            Commit(commit, _ => new HangFound(Job, Generation, step, culprit, failure.Reason));
+        }
+
+        PolicyMode mode = _modes.At(step);
+        if (mitigation.DecideRestart(view, mode, culprits, failure.Reason) is { } review)
+        {
+            Follow(review, mode, step, commit);
+        }
+    }
+
+    private DeskView? ViewAt(long step, double nowSeconds, MemberView members, PolicyDecision rebalance)
+    {
+        double seconds = _clock.StepSeconds ?? 0;
+        return seconds > 0
+            ? new DeskView
+            {
+                Step = step,
+                NowSeconds = nowSeconds,
+                InForce = _plans.InForce,
+                Members = members,
+                SecondsPerUnit = members.Slowest(_secondsPerUnit),
+                CommonSeconds = _clock.OverheadSeconds ?? 0,
+                StepSeconds = seconds,
+                Rebalance = rebalance,
+                Flagged = FlaggedMembers(members),
+                Standby = _context.Standby,
+                Classes = members.Classes,
+            }
+            : null;
+    }
+
+    private List<(int Number, long OnsetStep)> FlaggedMembers(MemberView members)
+    {
+        var flagged = new SortedDictionary<int, long>();
+        foreach (Rank rank in _verdicts.Flagged.Span)
+        {
+            int number = _numbers[rank.Value];
+            long onset = _verdicts.Standing(rank.Value)!.OnsetStep;
+            flagged[number] = Math.Min(onset, flagged.GetValueOrDefault(number, long.MaxValue));
+        }
+
+        return [.. flagged.Select(pair => (pair.Key, pair.Value))];
+    }
+
+    /// <summary>What is known against a member: that of its ranks which is known best.</summary>
+    private ReplicaEvidence EvidenceOn(int number, JobDetector detector)
+    {
+        Rank? doubted = null;
+        foreach (Rank rank in _verdicts.Flagged.Span)
+        {
+            if (_numbers[rank.Value] == number)
+            {
+                doubted = doubted is null || detector.IsBeyondDoubt(rank) ? rank : doubted;
+            }
+        }
+
+        return new ReplicaEvidence
+        {
+            Replica = _plans.InForce.MemberSlots[number],
+            IsBeyondDoubt = doubted is { } sure && detector.IsBeyondDoubt(sure),
+            GateReason = doubted is { } known ? detector.DescribeDoubt(known) : "",
+        };
     }
 
     private void Conclude(in DetectionEvent found, long step, JobDetector detector, Commitment commit)
@@ -267,17 +491,17 @@ internal sealed class JobJudge
                 _verdicts.Raise(verdict);
                 _changes.Onset(in found);
                 _speeds.Restart(found.Rank!.Value, found.OnsetStep);
-                commit(_ => new StragglerFound(Job, Generation, step, verdict));
+                Commit(commit, _ => new StragglerFound(Job, Generation, step, verdict));
                 break;
             case DetectionEventKind.StragglerRecovered:
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
                 _changes.Recovery(in found);
                 _speeds.Restart(recovered, found.ChangedAtStep);
-                commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                Commit(commit, _ => new StragglerCleared(Job, Generation, step, recovered, reason));
                 break;
             case DetectionEventKind.CommonShiftDetected:
-                commit(_ => new CommonShiftSeen(Job, Generation, step, reason));
+                Commit(commit, _ => new CommonShiftSeen(Job, Generation, step, reason));
                 break;
             case DetectionEventKind.JobLevelChanged:
                 _changes.Level(in found);
@@ -310,30 +534,20 @@ internal sealed class JobJudge
         };
     }
 
-    private void Propose(PolicyDecision.Propose proposal, long step, PolicyMode mode, Commitment commit)
+    /// <summary>Into the ledger, and from there on its way.</summary>
+    private void Offer(ScoredPlan plan, string reason, long step, Commitment commit)
     {
-        if (!proposal.Acted)
-        {
-            string deal = string.Join(' ', proposal.MicroBatches);
-            if (mode == PolicyMode.Advise && deal != _advised)
-            {
-                _advised = deal;
-                commit(_ => new RebalanceAdvised(Job, Generation, step, [.. proposal.MicroBatches], proposal.Reason));
-            }
-
-            return;
-        }
-
+        MitigationCandidate candidate = plan.Candidate;
         JobPlan? decided = null;
-        bool committed = commit(sequence =>
+        bool committed = Commit(commit, sequence =>
         {
             var epoch = new PlanEpoch(sequence);
             if (_plans.Offers.MayOffer(epoch, out string refusal))
             {
-                decided = _plans.InForce.Follow(epoch, proposal.MicroBatches.AsSpan());
+                decided = plan.Under(epoch);
                 return new PlanDecided(
-                    Job, Generation, step, MitigationKind.Rebalance, decided, proposal.PredictedStepSeconds, proposal.CurrentPredictedSeconds / proposal.PredictedStepSeconds,
-                    proposal.Reason);
+                    Job, Generation, step, candidate.Kind, decided, candidate.Prediction.StepSeconds, candidate.Prediction.SamplesPerSecondRatio,
+                    reason);
             }
 
             return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
@@ -342,10 +556,21 @@ internal sealed class JobJudge
         });
         if (committed && decided is not null)
         {
-            _plans.Decide(MitigationKind.Rebalance, decided, step, !_verdicts.Flagged.IsEmpty, proposal.PredictedStepSeconds, proposal.Reason);
+            _plans.Decide(candidate.Kind, decided, step, !_verdicts.Flagged.IsEmpty, candidate.Prediction.StepSeconds, reason);
             _plansDecided++;
-            _predictedGain = proposal.PredictedGain;
+            _predictedGain = candidate.Prediction.Gain;
         }
+    }
+
+    private bool Commit(Commitment commit, Func<long, LedgerDecision?> decide)
+    {
+        if (commit(decide) is not { } entry)
+        {
+            return false;
+        }
+
+        _context.Book.Apply(entry);
+        return true;
     }
 
     /// <summary>Takes over a plan that another guardian decided for this generation.</summary>

@@ -1,8 +1,8 @@
 using StragglerGuard.Collectives;
 using StragglerGuard.Core;
-using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Guardian;
@@ -32,15 +32,26 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
 
     /// <summary>Opens the book of a job's first generation, or of a newer one.</summary>
     /// <param name="first">The first rank that reports.</param>
-    /// <param name="plan">What the generation began with; null where the ledger has no plan for it.</param>
+    /// <param name="known">The ledger's entries of the job.</param>
     /// <exception cref="Exception">No book can be made for such a job: it would take more memory than there is.</exception>
-    public GuardedJob Begin(RankEnrollment first, JobPlan? plan)
+    public GuardedJob Begin(RankEnrollment first, IReadOnlyList<LedgerEntry> known)
     {
         GuardedJob? before = Find(first.Job);
-        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, plan), new JobMetrics(instruments))
+        SortedDictionary<int, StandbyReport> standby = before?.Standby ?? [];
+        MitigationBook book = before?.Book ?? BookOf(known);
+        var context = new JobContext(book, standby)
+        {
+            Begun = known.Select(entry => entry.Decision).OfType<PlanDecided>().LastOrDefault(decided =>
+                decided.Plan.Generation == first.Generation && decided.Generation.Value < first.Generation.Value),
+            FormerSecondsPerUnit = before?.Judge.SecondsPerUnit ?? double.NaN,
+        };
+        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, context), new JobMetrics(instruments))
         {
             HeardNs = MonotonicClock.NowNs(),
-            Standby = before?.Standby ?? [],
+            Standby = standby,
+            Book = book,
+            Context = context,
+            Former = before?.Judge,
             Earlier = before is null ? [] : [.. before.Earlier.TakeLast(EarlierMax - 1), before.Judge.Status()],
         };
         if (EndOf(first.Job).Task.IsCompleted)
@@ -52,6 +63,17 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         _jobs[first.Job] = job;
         Forget(_jobs.Values.Where(known => known != job), JobsMax - 1);
         return job;
+    }
+
+    private MitigationBook BookOf(IReadOnlyList<LedgerEntry> known)
+    {
+        var book = new MitigationBook(options.Mitigation.ToMitigationOptions(options.Policy));
+        foreach (LedgerEntry entry in known)
+        {
+            book.Apply(entry);
+        }
+
+        return book;
     }
 
     /// <summary>Tells who waits for it that a job has ended.</summary>

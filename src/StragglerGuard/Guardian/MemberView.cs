@@ -1,5 +1,6 @@
 using StragglerGuard.Core;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.Guardian;
@@ -31,9 +32,12 @@ internal sealed class MemberView
             int number = numbers[rank.Rank.Value];
             lowest[number] = Math.Max(lowest[number], rank.MicroBatchesMin);
             highest[number] = Math.Min(highest[number], rank.MicroBatchesMax);
+            classes[number] = rank.DeviceClass;
             Abilities &= rank.Abilities;
         }
 
+        var classes = new DeviceClass[members];
+        Classes = classes;
         Lowest = lowest;
         Highest = highest;
     }
@@ -41,11 +45,17 @@ internal sealed class MemberView
     /// <summary>Replicas of the generation.</summary>
     public int Members { get; }
 
+    /// <summary>What each computes on: a rank's class.</summary>
+    public IReadOnlyList<DeviceClass> Classes { get; }
+
     /// <summary>The fewest micro-batches that each may be dealt.</summary>
     public ReadOnlyMemory<int> Lowest { get; }
 
     /// <summary>The most micro-batches that each may be dealt.</summary>
     public ReadOnlyMemory<int> Highest { get; }
+
+    /// <summary>Whether every rank is a replica of its own.</summary>
+    public bool IsIdentity => _numbers.IsIdentity;
 
     /// <summary>What every rank of the job can do.</summary>
     public RankAbilities Abilities { get; }
@@ -79,6 +89,22 @@ internal sealed class MemberView
         }
 
         return _frames.AsMemory(0, frames * Members);
+    }
+
+    /// <summary>What a micro-batch took each member in a step: of its slowest rank, NaN where one of its ranks did none or is unknown.</summary>
+    /// <param name="frame">The step.</param>
+    /// <param name="destination">One a member; overwritten and returned.</param>
+    public double[] SecondsPerUnitOf(StepFrame frame, double[] destination)
+    {
+        Array.Fill(destination, double.NegativeInfinity);
+        for (int rank = 0; rank < _ranks; rank++)
+        {
+            double own = frame.IsPresent(rank) && frame.WorkUnits[rank] > 0 ? frame.ComputeNs[rank] * 1e-9 / frame.WorkUnits[rank] : double.NaN;
+            ref double slowest = ref destination[_numbers[rank]];
+            slowest = double.IsNaN(own) || double.IsNaN(slowest) ? double.NaN : Math.Max(slowest, own);
+        }
+
+        return destination;
     }
 
     /// <summary>The members that the flagged ranks belong to.</summary>

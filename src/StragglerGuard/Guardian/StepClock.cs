@@ -28,13 +28,15 @@ internal sealed class StepClock(int ranks)
     public double? OverheadSeconds => _overheads.Median(_scratch);
 
     /// <summary>A frame's starts end the step before: its time goes to the plan that was in force for it.</summary>
-    public void Add(StepFrame frame, PlanHistory plans)
+    /// <returns>How long the step before took, s; null where it can't be told.</returns>
+    public double? Add(StepFrame frame, PlanHistory plans)
     {
-        if (frame.Step == LastStep + 1 && MedianDifference(frame) is { } seconds)
+        double? took = frame.Step == LastStep + 1 ? MedianDifference(frame) : null;
+        if (took is { } seconds)
         {
             _steps.Add(seconds);
             plans.StepTook(seconds);
-            if (_complete)
+            if (_complete && plans.InForce.Backups == 0)
             {
                 _overheads.Add(Math.Max(0, seconds - _slowestComputeSeconds));
             }
@@ -51,6 +53,7 @@ internal sealed class StepClock(int ranks)
         }
 
         _slowestComputeSeconds = slowestNs * 1e-9;
+        return took;
     }
 
     /// <summary>How far the newest frame lies behind the newest records, each on its rank's own clock: the farthest of the ranks,

@@ -77,7 +77,7 @@ public static class JobReplay
                 _judge.Add(new RankReport(enrollment, default, 0, 0, 0, Left: true));
             }
 
-            _judge.JudgeFrames(observerComplaint: null, Decide);
+            _judge.JudgeFrames(observerComplaint: null, Now, Decide);
             return ReplayTranscript.Of(_job, _judge.Status());
         }
 
@@ -105,7 +105,7 @@ public static class JobReplay
                 Report(record.Rank);
             }
 
-            _judge.JudgeFrames(observerComplaint: null, Decide);
+            _judge.JudgeFrames(observerComplaint: null, Now, Decide);
 
             // Eleven days a step at most, but a file may hold millions: time starts again long before it overflows.
             _nowNs = _nowNs > long.MaxValue / 2 ? 0 : _nowNs;
@@ -136,12 +136,11 @@ public static class JobReplay
         private void Report(int rank) => _judge.Add(new RankReport(_enrollments[rank], _one, 0, 0, 0, Left: false));
 
         // A ledger that is never full and never contested; nobody reads it.
-        private bool Decide(Func<long, LedgerDecision?> decide)
-        {
-            bool decided = decide(_decisions + 1) is not null;
-            _decisions += decided ? 1 : 0;
-            return decided;
-        }
+        private LedgerEntry? Decide(Func<long, LedgerDecision?> decide) => decide(_decisions + 1) is { } decision
+            ? new LedgerEntry(++_decisions, Now, decision)
+            : null;
+
+        private DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddTicks(_nowNs / TimeSpan.NanosecondsPerTick);
 
         private static int RecordedTotal(RecordedJob job)
         {

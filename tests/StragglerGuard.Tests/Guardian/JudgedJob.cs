@@ -27,7 +27,7 @@ internal sealed class JudgedJob
             Judge.Enroll(ranks.Enrollment(rank)).Should().BeTrue();
         }
 
-        _place = new LedgerPlace(Ledger, decision => _ = decision is PlanDecided plan && Judge.TakeOver(plan));
+        _place = new LedgerPlace(Ledger, entry => _ = entry.Decision is PlanDecided plan && Judge.TakeOver(plan));
         _place.CatchUp();
         _unreported.AddRange(ranks.SkewProbes());
     }
@@ -93,14 +93,17 @@ internal sealed class JudgedJob
             Judge.Add(Ranks.ReportOf(rank, records, left));
         }
 
-        Judge.JudgeFrames(Complaint, Commit);
+        Judge.JudgeFrames(Complaint, Now, Commit);
     }
 
     /// <summary>What a failure message needs.</summary>
     public string Story() =>
         $"seed {Ranks.Seed}, {Ranks.Count} ranks: {string.Join("; ", Decisions.Select(d => $"step {d.Step}: {d.Reason}"))}";
 
-    public bool Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, entry =>
+    /// <summary>Virtual time.</summary>
+    public DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddSeconds(Ranks.ElapsedSeconds);
+
+    public LedgerEntry? Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, Now, entry =>
     {
         if (!IsReplay && entry.Decision is PlanDecided plan)
         {
