@@ -135,8 +135,9 @@ public sealed class PlanGrader
     private PlanGrade? Grade(Plan plan, bool isLast)
     {
         var isMean = IsOfTails(plan.Kind);
-        var gain = Paired(plan, isMean, out var paired) ?? BeforeAfter(plan, isMean);
-        if (gain is not { } measured)
+        var onSameFrames = Paired(plan, isMean);
+        var paired = onSameFrames is not null;
+        if ((onSameFrames ?? BeforeAfter(plan, isMean)) is not { } measured)
         {
             return isLast
                 ? Unknown(plan, _afterCount, $"there are fewer than {_options.GradeFramesMin} frames to compare with: neither reckoned nor since the onset")
@@ -177,7 +178,7 @@ public sealed class PlanGrader
     }
 
     /// <summary>Against the former plan on the same frames. Null with too few reckoned frames.</summary>
-    private (double Gain, double Error)? Paired(Plan plan, bool isMean, out bool paired)
+    private (double Gain, double Error)? Paired(Plan plan, bool isMean)
     {
         _sample.Clear();
         foreach (ref readonly var frame in _after.AsSpan(0, _afterCount))
@@ -186,8 +187,7 @@ public sealed class PlanGrader
         }
 
         // A mixture of reckoned and other frames would compare the one kind's steps with the other's.
-        paired = _sample.Count >= _options.GradeFramesMin && 2 * _sample.Count > _afterCount;
-        if (!paired)
+        if (_sample.Count < _options.GradeFramesMin || 2 * _sample.Count <= _afterCount)
         {
             return null;
         }
