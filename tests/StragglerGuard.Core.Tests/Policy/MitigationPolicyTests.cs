@@ -117,6 +117,24 @@ public sealed class MitigationPolicyTests
             "going back to the former deal would lose 2.0 %, more than 1.0 %");
     }
 
+    [Fact]
+    public void Decide_VerdictEndedWhileItsKindRests_StillGoesBack() =>
+        Proposed(Of(Rebalance(1) with { EndsWithVerdict = true }) with { Rests = AtRest(MitigationKind.Rebalance, 10_120, 2) })
+            .Candidate.EndsWithVerdict.Should().BeTrue();
+
+    [Fact]
+    public void Decide_EvictionSaidToEndWithAVerdict_NeedsItsGainAllTheSame() =>
+        Held(Of(Evict(1) with { EndsWithVerdict = true }), RefusalCause.LittleGain, "eviction of replica 3 would win 0.0 %");
+
+    [Fact]
+    public void Decide_RestartOfAll_NeedsNoGateAndCountsAsOneEviction()
+    {
+        var input = Of(Restart(1.5)) with { Replicas = [], EvictionsAtSeconds = [9_000] };
+
+        Proposed(input).Candidate.Kind.Should().Be(MitigationKind.Restart);
+        Held(input with { EvictionsAtSeconds = [9_000, 9_100] }, RefusalCause.BudgetSpent, "restart: 2 of 2 evictions of this hour are spent");
+    }
+
     [Theory]
     [InlineData(MitigationKind.Deadline, "deadline")]
     [InlineData(MitigationKind.Backup, "backup workers")]
