@@ -58,4 +58,7 @@ public sealed record MitigationCandidate
 
     /// <summary>Whether it takes something from the job that an opposite plan would not give back at once.</summary>
     public bool IsDestructive => Kind is MitigationKind.Evict or MitigationKind.Restart;
+
+    /// <summary>Whether <see cref="EndsWithVerdict"/> counts.</summary>
+    internal bool IsReturn => EndsWithVerdict && Kind == MitigationKind.Rebalance;
 }

@@ -82,11 +82,11 @@ public sealed record MitigationOptions
     /// <value>4 … <see cref="GradeFrames"/>; default 8.</value>
     public int GradeFramesMin { get; init; } = 8;
 
-    /// <summary>Frames that grade a plan.</summary>
+    /// <summary>Frames that grade a plan; up to <see cref="PlanGrader.FramesTimesMax"/> times as many where they can't tell.</summary>
     /// <value>4 … 1,024; default 16.</value>
     public int GradeFrames { get; init; } = 16;
 
-    /// <summary>Frames that grade a deadline or backup workers: what these win is rare and large.</summary>
+    /// <summary>The same for a deadline or backup workers: what these win is rare and large.</summary>
     /// <value><see cref="GradeFrames"/> … 1,024; default 64.</value>
     public int TailGradeFrames { get; init; } = 64;
 

@@ -15,7 +15,8 @@ namespace StragglerGuard.Core.Policy;
 /// a ladder of actions the time lost to stragglers does not exceed the optimum (but for what <see cref="MitigationOptions.MinGain"/> leaves alone), and
 /// no action costs more than it: three times the optimum in all where each action costs twice the one below it.</para>
 /// <para>A hung replica stops the job: an action that is to end the hang waits neither for a pending plan nor for a cool-down, which only steps could
-/// end, and needs no gate. All other rules apply to it.</para>
+/// end, and needs no gate. All other rules apply to it. A restart that leaves nobody out accuses nobody: it needs no gate either, and counts as one
+/// eviction.</para>
 /// <para>The mode decides only whether a proposal is carried out.</para>
 /// </remarks>
 public sealed class MitigationPolicy

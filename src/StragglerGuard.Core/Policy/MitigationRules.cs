@@ -60,7 +60,7 @@ internal sealed class MitigationRules(MitigationOptions options)
         var gain = double.IsPositiveInfinity(prediction.SamplesPerSecondRatio)
             ? Say($"the job stands still without it")
             : Say($"{prediction.StepSeconds:G4} s a step, {prediction.SamplesPerSecondRatio:0.000} times the samples per second");
-        var needed = candidate.EndsWithVerdict && candidate.Kind == MitigationKind.Rebalance
+        var needed = candidate.IsReturn
             ? "no verdict asks for the present deal any more"
             : Say($"a gain of {prediction.Gain:P1} where {NeededGain(candidate.OneOffCostSeconds):P1} is needed, {candidate.ForgoneSeconds:G4} s forgone so far against a cost of {candidate.OneOffCostSeconds:G4} s");
         var sure = candidate.IsDestructive || candidate.Kind == MitigationKind.Readmit
@@ -81,6 +81,12 @@ internal sealed class MitigationRules(MitigationOptions options)
 
     private static Objection? Rest(MitigationInput input, MitigationCandidate candidate)
     {
+        // A return takes a plan of the kind back. Nothing is promised of it that could be believed too readily.
+        if (candidate.IsReturn)
+        {
+            return null;
+        }
+
         foreach (var rest in input.Rests)
         {
             if (rest.Kind == candidate.Kind && rest.UntilSeconds > input.NowSeconds)
@@ -97,7 +103,7 @@ internal sealed class MitigationRules(MitigationOptions options)
     private Objection? Gain(MitigationCandidate candidate)
     {
         var gain = candidate.Prediction.Gain;
-        if (candidate.EndsWithVerdict && candidate.Kind == MitigationKind.Rebalance)
+        if (candidate.IsReturn)
         {
             return gain < -options.MinGain * ReturnTolerance
                 ? Object(RefusalCause.LittleGain, $"going back to the former deal would lose {-gain:P1}, more than {options.MinGain * ReturnTolerance:P1}")
@@ -230,7 +236,7 @@ internal sealed class MitigationRules(MitigationOptions options)
     }
 
     private static Objection? SkiRental(MitigationCandidate candidate) =>
-        candidate.ForgoneSeconds >= candidate.OneOffCostSeconds || (candidate.EndsWithVerdict && candidate.Kind == MitigationKind.Rebalance)
+        candidate.ForgoneSeconds >= candidate.OneOffCostSeconds || candidate.IsReturn
             ? null
             : Object(
                 RefusalCause.CostNotReached,

@@ -16,7 +16,7 @@ public enum GradeVerdict
     /// <summary>It keeps what was predicted, or enough of it.</summary>
     Holds = 0,
 
-    /// <summary>It realises less than its share of the predicted gain, beyond the noise.</summary>
+    /// <summary>It realises less than its share of the predicted gain: beyond the noise, or over all the frames that there was patience for.</summary>
     FallsShort = 1,
 
     /// <summary>The job is slower than it would be without it, beyond the noise.</summary>

@@ -13,15 +13,17 @@ namespace StragglerGuard.Core.Policy;
 /// <para>x̄ is the median, σ = 1.4826·MAD, at least 0.2 %. For a deadline and backup workers x̄ is the mean and σ the standard deviation: what these win
 /// lies in rare long steps, which a median does not see; so they are graded on more frames.</para>
 /// <para>A plan is slower if its gain is below 0 (or below a predicted loss) by <see cref="MitigationOptions.GradeSigmas"/> standard errors, looked at in each
-/// frame from <see cref="MitigationOptions.GradeFramesMin"/> on with <see cref="EarlySigmas"/> more, since many looks find more. Feeding allocates nothing.</para>
+/// frame from <see cref="MitigationOptions.GradeFramesMin"/> on with <see cref="EarlySigmas"/> more, since many looks find more. The other verdicts wait for
+/// all frames, and where the noise leaves open whether the plan wins at all, for twice and <see cref="FramesTimesMax"/> times as many. If it is open even
+/// then, the measured gain counts as it is: the burden of proof is the plan's. Feeding allocates nothing.</para>
 /// </remarks>
 public sealed class PlanGrader
 {
     /// <summary>Standard errors asked for in addition before all frames are in.</summary>
     public const double EarlySigmas = 1.5;
 
-    /// <summary>Of the frames that a grade takes: after how many times as many, with too few of them fit to grade on, it is given up.</summary>
-    private const int PatienceTimes = 4;
+    /// <summary>A grade is given, or given up, after this many times the frames that it asks for.</summary>
+    public const int FramesTimesMax = 4;
 
     private readonly MitigationOptions _options;
     private readonly GradingSample _sample;
@@ -41,9 +43,9 @@ public sealed class PlanGrader
     {
         MitigationOptions.ThrowIfFaulty(options);
         _options = options;
-        _before = new GradingFrame[options.TailGradeFrames];
-        _after = new GradingFrame[options.TailGradeFrames];
-        _sample = new GradingSample(options.TailGradeFrames);
+        _before = new GradingFrame[options.TailGradeFrames * FramesTimesMax];
+        _after = new GradingFrame[options.TailGradeFrames * FramesTimesMax];
+        _sample = new GradingSample(options.TailGradeFrames * FramesTimesMax);
     }
 
     /// <summary>The plan whose grade is pending, or null.</summary>
@@ -113,16 +115,16 @@ public sealed class PlanGrader
             return null;
         }
 
-        var wanted = IsOfTails(plan.Kind) ? _options.TailGradeFrames : _options.GradeFrames;
         if (IsEvidence(frame))
         {
             _after[_afterCount++] = frame;
         }
 
-        var grade = _afterCount == wanted ? Grade(plan, isLast: true)
-            : _framesSince - _options.SettleFrames >= PatienceTimes * wanted
-                ? Unknown(plan, _afterCount, $"only {_afterCount} of {_framesSince} frames since the switch were complete")
-            : _afterCount >= _options.GradeFramesMin && IsEvidence(frame) ? Grade(plan, isLast: false)
+        var wanted = FramesOf(plan);
+        var isLast = _framesSince - _options.SettleFrames >= FramesTimesMax * wanted;
+        var grade = isLast && _afterCount < wanted
+            ? Unknown(plan, _afterCount, $"only {_afterCount} of {_framesSince} frames since the switch were complete")
+            : isLast || (IsEvidence(frame) && _afterCount >= _options.GradeFramesMin) ? Grade(plan, wanted, isLast)
             : null;
         if (grade is not null)
         {
@@ -132,38 +134,48 @@ public sealed class PlanGrader
         return grade;
     }
 
-    private PlanGrade? Grade(Plan plan, bool isLast)
+    private PlanGrade? Grade(Plan plan, int wanted, bool isLast)
     {
+        var isComplete = isLast || _afterCount == wanted || _afterCount == 2 * wanted;
         var isMean = IsOfTails(plan.Kind);
-        var gain = Paired(plan, isMean, out var paired) ?? BeforeAfter(plan, isMean);
-        if (gain is not { } measured)
+        var onSameFrames = Paired(plan, isMean);
+        var paired = onSameFrames is not null;
+        if ((onSameFrames ?? BeforeAfter(plan, isMean)) is not { } measured)
         {
-            return isLast
+            return isComplete
                 ? Unknown(plan, _afterCount, $"there are fewer than {_options.GradeFramesMin} frames to compare with: neither reckoned nor since the onset")
                 : null;
         }
 
         // A look that decides nothing must not allocate: the words come last.
         var (realised, error) = measured;
-        var sigmas = _options.GradeSigmas + (isLast ? 0 : EarlySigmas);
-        if (realised + (sigmas * error) < Math.Min(0, plan.PredictedGain))
+        var sigmas = _options.GradeSigmas + (isComplete ? 0 : EarlySigmas);
+        var limit = Math.Min(0, plan.PredictedGain);
+        if (realised + (sigmas * error) < limit)
         {
             return Graded(plan, measured, paired, GradeVerdict.Slower, true, $"slower by more than {sigmas:G3} standard errors, so it is rolled back");
         }
 
-        if (!isLast)
+        if (!isComplete)
         {
             return null;
         }
 
-        if (plan.PredictedGain <= 0 || realised + (sigmas * error) >= _options.RealisedShare * plan.PredictedGain)
+        var asked = _options.RealisedShare * plan.PredictedGain;
+        if (plan.PredictedGain <= 0 || (realised >= asked && (isLast || realised - (sigmas * error) > limit)))
         {
             return Graded(plan, measured, paired, GradeVerdict.Holds, false, $"it stays");
         }
 
+        if (realised + (sigmas * error) >= asked && !isLast)
+        {
+            return null;
+        }
+
         // What wins is not undone for having been promised to win more.
-        return realised - (sigmas * error) > _options.MinGain
-            ? Graded(plan, measured, paired, GradeVerdict.FallsShort, false, $"less than {_options.RealisedShare:P0} of what was predicted, but surely a gain: it stays, and its kind rests")
+        var proven = isLast ? realised : realised - (sigmas * error);
+        return proven > _options.MinGain
+            ? Graded(plan, measured, paired, GradeVerdict.FallsShort, false, $"less than {_options.RealisedShare:P0} of what was predicted, but a gain: it stays, and its kind rests")
             : Graded(plan, measured, paired, GradeVerdict.FallsShort, true, $"less than {_options.RealisedShare:P0} of what was predicted, so it is rolled back");
     }
 
@@ -177,7 +189,7 @@ public sealed class PlanGrader
     }
 
     /// <summary>Against the former plan on the same frames. Null with too few reckoned frames.</summary>
-    private (double Gain, double Error)? Paired(Plan plan, bool isMean, out bool paired)
+    private (double Gain, double Error)? Paired(Plan plan, bool isMean)
     {
         _sample.Clear();
         foreach (ref readonly var frame in _after.AsSpan(0, _afterCount))
@@ -186,15 +198,14 @@ public sealed class PlanGrader
         }
 
         // A mixture of reckoned and other frames would compare the one kind's steps with the other's.
-        paired = _sample.Count >= _options.GradeFramesMin && 2 * _sample.Count > _afterCount;
-        if (!paired)
+        if (_sample.Count < _options.GradeFramesMin || 2 * _sample.Count <= _afterCount)
         {
             return null;
         }
 
         var after = _sample.Locate(isMean);
         _sample.Clear();
-        foreach (ref readonly var frame in _before.AsSpan(0, _beforeCount))
+        foreach (ref readonly var frame in LatestBefore(plan))
         {
             Add(frame, plan, frame.ReckonedSecondsPerUnit);
         }
@@ -206,7 +217,7 @@ public sealed class PlanGrader
     private (double Gain, double Error)? BeforeAfter(Plan plan, bool isMean)
     {
         _sample.Clear();
-        foreach (ref readonly var frame in _before.AsSpan(0, _beforeCount))
+        foreach (ref readonly var frame in LatestBefore(plan))
         {
             if (frame.Step >= plan.OnsetStep)
             {
@@ -228,6 +239,15 @@ public sealed class PlanGrader
 
         return _sample.Count < _options.GradeFramesMin ? null : Compare(before, _sample.Locate(isMean));
     }
+
+    /// <summary>As many frames as the grade takes at most. Older ones may tell of another job.</summary>
+    private ReadOnlySpan<GradingFrame> LatestBefore(Plan plan)
+    {
+        var count = Math.Min(_beforeCount, FramesTimesMax * FramesOf(plan));
+        return _before.AsSpan(_beforeCount - count, count);
+    }
+
+    private int FramesOf(Plan plan) => IsOfTails(plan.Kind) ? _options.TailGradeFrames : _options.GradeFrames;
 
     private void Add(in GradingFrame frame, Plan plan, double reckoned)
     {

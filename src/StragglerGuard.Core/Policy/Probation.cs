@@ -5,7 +5,7 @@ namespace StragglerGuard.Core.Policy;
 /// <summary>How long an evicted replica stays out at least.</summary>
 /// <param name="Replica">The slot.</param>
 /// <param name="UntilSeconds">When it may be readmitted, s.</param>
-/// <param name="Terms">How often its term was doubled from half: 1 for the first eviction.</param>
+/// <param name="Terms">Which term it is: 1 lasts <see cref="MitigationOptions.ProbationSeconds"/>, each further one twice as long.</param>
 public readonly record struct ProbationTerm(int Replica, double UntilSeconds, int Terms);
 
 /// <summary>Who was evicted and for how long that stands: a fold over given times, one caller at a time.</summary>
