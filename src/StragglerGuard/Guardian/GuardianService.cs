@@ -219,7 +219,7 @@ public sealed class GuardianService : IAsyncDisposable
             foreach (GuardedJob job in heard)
             {
                 job.HeardNs = MonotonicClock.NowNs();
-                TryJudge(job, judge => judge.JudgeFrames(complaint, _clock.Now(), decide => Commit(job, decide, decided)));
+                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
             }
         }
 
@@ -453,7 +453,7 @@ public sealed class GuardianService : IAsyncDisposable
         {
             _place.CatchUp();
             List<LedgerEntry> known = [.. _ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
-            GuardedJob job = _roster.Begin(first, known);
+            GuardedJob job = _roster.Begin(first, known, _clock.Now());
             known.ForEach(entry => Learn(job, entry.Decision));
             PutDownMoves(job);
 

@@ -9,6 +9,12 @@ namespace StragglerGuard.Guardian;
 /// <param name="Standby">Workers in no group, by slot; kept up to date by its owner.</param>
 internal sealed record JobContext(MitigationBook Book, IReadOnlyDictionary<int, StandbyReport> Standby)
 {
+    /// <summary>
+    /// The guardian's wall clock when the generation began: from there on the job's own steps are its clock, so that the same records give
+    /// the same decisions.
+    /// </summary>
+    public DateTimeOffset BeganAt { get; init; } = DateTimeOffset.UnixEpoch;
+
     /// <summary>The decision that this generation began with; null for a job's first.</summary>
     public PlanDecided? Begun { get; init; }
 

@@ -118,6 +118,9 @@ internal sealed class JobJudge
     /// <summary>The newest plan for a later generation that was decided in this one; null where the membership stays.</summary>
     public JobPlan? Successor => _plans.Newest is { } newest && newest.Generation != Generation ? newest : null;
 
+    /// <summary>The time of the last frame: the guardian's wall clock when the generation began, and the time of its steps since, s since 1970.</summary>
+    public double NowSeconds => MitigationBook.SecondsOf(_context.BeganAt) + _clock.ElapsedSeconds;
+
     /// <summary>What a micro-batch takes the job now, s; NaN while unknown.</summary>
     public double SecondsPerUnit => _clock.StepSeconds is { } seconds ? seconds / TotalMicroBatches : double.NaN;
 
@@ -224,18 +227,17 @@ internal sealed class JobJudge
     /// than the horizon is long, would close frames over the heads of its neighbours in the same report.
     /// </summary>
     /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
-    /// <param name="at">The guardian's wall clock.</param>
     /// <param name="commit">Called before a decision has any effect.</param>
-    public void JudgeFrames(string? observerComplaint, DateTimeOffset at, Commitment commit)
+    public void JudgeFrames(string? observerComplaint, Commitment commit)
     {
         while (_assembler.TryTake(out StepFrame? frame))
         {
-            Judge(frame, observerComplaint, MitigationBook.SecondsOf(at), commit);
+            Judge(frame, observerComplaint, commit);
         }
 
         if (_failures.Count > 0)
         {
-            JudgeFailure(MitigationBook.SecondsOf(at), commit);
+            JudgeFailure(commit);
         }
     }
 
@@ -250,7 +252,7 @@ internal sealed class JobJudge
         }
     }
 
-    private void Judge(StepFrame frame, string? observerComplaint, double nowSeconds, Commitment commit)
+    private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
     {
         if (_clock.Add(frame, _plans) is { } seconds && _mitigation?.StepTook(seconds) is { } grade)
         {
@@ -283,7 +285,7 @@ internal sealed class JobJudge
 
         SeePlan(before, frame.Step, commit);
         _mitigation!.Take(frame, members, _plans.InForce, _clock.OverheadSeconds ?? 0);
-        Decide(frame.Step, observerComplaint, nowSeconds, detector, members, commit);
+        Decide(frame.Step, observerComplaint, detector, members, commit);
     }
 
     /// <summary>A plan that this frame is the first to show is graded from here on.</summary>
@@ -344,13 +346,13 @@ internal sealed class JobJudge
     private static double RatioOf(double gain) => 1 / (1 - gain);
 
     private void Decide(
-        long step, string? observerComplaint, double nowSeconds, JobDetector detector, MemberView members, Commitment commit)
+        long step, string? observerComplaint, JobDetector detector, MemberView members, Commitment commit)
     {
         PolicyMode mode = _modes.At(step);
         PolicyDecision rebalance = _policy.Decide(InputAt(step, mode, observerComplaint, members));
         _policyReason = rebalance.Reason;
         if (_options.Mitigation.Allowed == MitigationChoice.None
-            || ViewAt(step, nowSeconds, members, rebalance) is not { } view
+            || ViewAt(step, members, rebalance) is not { } view
             || _mitigation!.Decide(
                 view, mode, observerComplaint, _plans.Offers.Pending, _plans.StepsSinceLastPlan(step),
                 number => EvidenceOn(number, detector)) is not { HadCandidates: true } review)
@@ -399,7 +401,7 @@ internal sealed class JobJudge
         or RefusalCause.Floor or RefusalCause.BudgetSpent or RefusalCause.OnProbation or RefusalCause.GateClosed;
 
     /// <summary>The group came to its end: those that are left go on without who ended it, if the policy lets them.</summary>
-    private void JudgeFailure(double nowSeconds, Commitment commit)
+    private void JudgeFailure(Commitment commit)
     {
         if (Successor is not null || _failureJudged || _members is not { } members || _mitigation is not { } mitigation)
         {
@@ -409,7 +411,7 @@ internal sealed class JobJudge
         GroupFailure failure = _failures.Values.First();
         int[] culprits = [.. failure.Culprits.Where(rank => rank.Value < WorldSize).Select(rank => _numbers[rank.Value]).Distinct().Order()];
         long step = Math.Max(0, _clock.LastStep);
-        if (culprits.Length == 0 || ViewAt(step, nowSeconds, members, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
+        if (culprits.Length == 0 || ViewAt(step, members, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
         {
             return;
         }
@@ -427,14 +429,14 @@ internal sealed class JobJudge
         }
     }
 
-    private DeskView? ViewAt(long step, double nowSeconds, MemberView members, PolicyDecision rebalance)
+    private DeskView? ViewAt(long step, MemberView members, PolicyDecision rebalance)
     {
         double seconds = _clock.StepSeconds ?? 0;
         return seconds > 0
             ? new DeskView
             {
                 Step = step,
-                NowSeconds = nowSeconds,
+                NowSeconds = NowSeconds,
                 InForce = _plans.InForce,
                 Members = members,
                 SecondsPerUnit = members.Slowest(_secondsPerUnit),

@@ -49,7 +49,8 @@ internal sealed class JobMitigation
     /// <summary>A plan is seen in force: from here on it is graded.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="former">The one before, of the same generation; null where this one began the generation.</param>
-    /// <param name="decided">As it was decided; null where another guardian did, unseen.</param>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="predictedRatio">Samples per second that were promised over those before.</param>
     /// <param name="fromStep">The first step under it.</param>
     /// <param name="onsetStep">The first step at which what it answers was there.</param>
     /// <param name="formerSecondsPerUnit">What a micro-batch took the job in the generation before, s; NaN within one generation.</param>

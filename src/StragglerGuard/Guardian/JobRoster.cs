@@ -33,14 +33,16 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     /// <summary>Opens the book of a job's first generation, or of a newer one.</summary>
     /// <param name="first">The first rank that reports.</param>
     /// <param name="known">The ledger's entries of the job.</param>
+    /// <param name="at">The wall clock.</param>
     /// <exception cref="Exception">No book can be made for such a job: it would take more memory than there is.</exception>
-    public GuardedJob Begin(RankEnrollment first, IReadOnlyList<LedgerEntry> known)
+    public GuardedJob Begin(RankEnrollment first, IReadOnlyList<LedgerEntry> known, DateTimeOffset at)
     {
         GuardedJob? before = Find(first.Job);
         SortedDictionary<int, StandbyReport> standby = before?.Standby ?? [];
         MitigationBook book = before?.Book ?? BookOf(known);
         var context = new JobContext(book, standby)
         {
+            BeganAt = at,
             Begun = known.Select(entry => entry.Decision).OfType<PlanDecided>().LastOrDefault(decided =>
                 decided.Plan.Generation == first.Generation && decided.Generation.Value < first.Generation.Value),
             FormerSecondsPerUnit = before?.Judge.SecondsPerUnit ?? double.NaN,

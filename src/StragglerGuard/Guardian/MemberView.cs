@@ -24,6 +24,7 @@ internal sealed class MemberView
         Members = members;
         _slowest = numbers.IsIdentity ? [] : new double[members];
         _frames = numbers.IsIdentity ? [] : new double[members * SpeedEstimator.WindowSamples];
+        var classes = new DeviceClass[members];
         int[] lowest = new int[members];
         int[] highest = [.. Enumerable.Repeat(int.MaxValue, members)];
         Abilities = (RankAbilities)~0;
@@ -36,7 +37,6 @@ internal sealed class MemberView
             Abilities &= rank.Abilities;
         }
 
-        var classes = new DeviceClass[members];
         Classes = classes;
         Lowest = lowest;
         Highest = highest;

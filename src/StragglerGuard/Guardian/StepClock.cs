@@ -21,6 +21,9 @@ internal sealed class StepClock(int ranks)
     /// <summary>The newest step seen; −1 before the first.</summary>
     public long LastStep { get; private set; } = -1;
 
+    /// <summary>How long all steps took whose time is known, s.</summary>
+    public double ElapsedSeconds { get; private set; }
+
     /// <summary>Median wall time of a step over the last 64, s.</summary>
     public double? StepSeconds => _steps.Median(_scratch);
 
@@ -35,6 +38,7 @@ internal sealed class StepClock(int ranks)
         if (took is { } seconds)
         {
             _steps.Add(seconds);
+            ElapsedSeconds += seconds;
             plans.StepTook(seconds);
             if (_complete && plans.InForce.Backups == 0)
             {

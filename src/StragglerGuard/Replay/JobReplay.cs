@@ -77,7 +77,7 @@ public static class JobReplay
                 _judge.Add(new RankReport(enrollment, default, 0, 0, 0, Left: true));
             }
 
-            _judge.JudgeFrames(observerComplaint: null, Now, Decide);
+            _judge.JudgeFrames(observerComplaint: null, Decide);
             return ReplayTranscript.Of(_job, _judge.Status());
         }
 
@@ -105,7 +105,7 @@ public static class JobReplay
                 Report(record.Rank);
             }
 
-            _judge.JudgeFrames(observerComplaint: null, Now, Decide);
+            _judge.JudgeFrames(observerComplaint: null, Decide);
 
             // Eleven days a step at most, but a file may hold millions: time starts again long before it overflows.
             _nowNs = _nowNs > long.MaxValue / 2 ? 0 : _nowNs;

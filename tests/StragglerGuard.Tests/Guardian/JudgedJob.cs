@@ -93,7 +93,7 @@ internal sealed class JudgedJob
             Judge.Add(Ranks.ReportOf(rank, records, left));
         }
 
-        Judge.JudgeFrames(Complaint, Now, Commit);
+        Judge.JudgeFrames(Complaint, Commit);
     }
 
     /// <summary>What a failure message needs.</summary>
@@ -101,7 +101,7 @@ internal sealed class JudgedJob
         $"seed {Ranks.Seed}, {Ranks.Count} ranks: {string.Join("; ", Decisions.Select(d => $"step {d.Step}: {d.Reason}"))}";
 
     /// <summary>Virtual time.</summary>
-    public DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddSeconds(Ranks.ElapsedSeconds);
+    public DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddSeconds(Judge.NowSeconds);
 
     public LedgerEntry? Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, Now, entry =>
     {
