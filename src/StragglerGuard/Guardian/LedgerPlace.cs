@@ -8,8 +8,10 @@ namespace StragglerGuard.Guardian;
 /// </summary>
 /// <param name="ledger">Where decisions are kept.</param>
 /// <param name="learn">Told of every entry that another guardian wrote, in order.</param>
-internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision> learn)
+/// <param name="clock">What an entry's wall-clock time is taken from; the machine's where null.</param>
+internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision> learn, TimeProvider? clock = null)
 {
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private long _known;
 
     /// <summary>Reads what others have written since.</summary>
@@ -47,10 +49,11 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision>
                 return false;
             }
 
-            if (ledger.Append(sequence, decision).Appended)
+            DateTimeOffset at = _clock.GetUtcNow();
+            if (ledger.Append(sequence, at, decision).Appended)
             {
                 _known = sequence;
-                written(new LedgerEntry(sequence, decision));
+                written(new LedgerEntry(sequence, at, decision));
                 if (decision is not NumberSkipped)
                 {
                     return true;

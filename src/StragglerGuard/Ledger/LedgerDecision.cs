@@ -66,4 +66,11 @@ public sealed record CommonShiftSeen(JobId Job, Generation Generation, long Step
 /// <param name="Reason">In words, with the numbers.</param>
 public sealed record RebalanceAdvised(
     JobId Job, Generation Generation, long Step, IReadOnlyList<int> MicroBatches, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    /// <summary>Compares the micro-batches one by one.</summary>
+    public bool Equals(RebalanceAdvised? other) => base.Equals(other) && MicroBatches.SequenceEqual(other.MicroBatches);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(base.GetHashCode(), MicroBatches.Count);
+}

@@ -142,9 +142,9 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     {
         var ledger = new InMemoryLedger();
         var pending = new MicroBatchDeal(new PlanEpoch(2), [7, 11, 7, 7]);
-        ledger.Append(1, Decided(new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7])));
-        ledger.Append(2, Decided(pending));
-        ledger.Append(3, Decided(new MicroBatchDeal(new PlanEpoch(3), [1, 1])) with { Generation = new Generation(7) });
+        ledger.Append(1, DateTimeOffset.UnixEpoch, Decided(new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7])));
+        ledger.Append(2, DateTimeOffset.UnixEpoch, Decided(pending));
+        ledger.Append(3, DateTimeOffset.UnixEpoch, Decided(new MicroBatchDeal(new PlanEpoch(3), [1, 1])) with { Generation = new Generation(7) });
         GuardianService guardian = Start(ledger);
         var ranks = Uneven();
         ranks.InForce = new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7]);

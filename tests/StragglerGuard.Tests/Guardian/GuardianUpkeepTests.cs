@@ -295,8 +295,8 @@ public sealed class GuardianUpkeepTests
 
         public long LastSequence => _ledger.LastSequence;
 
-        public AppendOutcome Append(long expectedSequence, LedgerDecision decision) =>
-            decision.Job == job ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, decision);
+        public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
+            decision.Job == job ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
     }

@@ -251,7 +251,7 @@ public sealed class JobJudgeTests
         var ledger = new InMemoryLedger();
         for (int sequence = 1; sequence <= 255; sequence++)
         {
-            ledger.Append(sequence, new CommonShiftSeen(new JobId("another job"), new Generation(0), sequence, "another job's"));
+            ledger.Append(sequence, DateTimeOffset.UnixEpoch, new CommonShiftSeen(new JobId("another job"), new Generation(0), sequence, "another job's"));
         }
 
         var ranks = new VirtualRanks(seed: 12, total: 32, 0.020, 0.010, 0.020, 0.020);
