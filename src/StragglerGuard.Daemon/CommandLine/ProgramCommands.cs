@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using StragglerGuard.Daemon.Analysis;
+using StragglerGuard.Daemon.History;
 using StragglerGuard.Daemon.Judging;
 
 namespace StragglerGuard.Daemon.CommandLine;
@@ -43,12 +44,14 @@ internal static class ProgramCommands
             + "  stragglerguard replay train.log               judge a Megatron-LM training log\n"
             + "  stragglerguard replay timings.csv --what-if   and tell what dealing the micro-batches anew would have won\n"
             + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
-            + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank")
+            + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n"
+            + "  stragglerguard history --follow               what the guardian decides, and why")
         {
             help,
             new VersionOption(),
             ReplayCommand.Build(output, error),
             AnalyzeCommand.Build(output, error),
+            HistoryCommand.Build(output, error),
         };
     }
 }

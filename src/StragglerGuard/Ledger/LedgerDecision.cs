@@ -46,13 +46,3 @@ public sealed record NumberSkipped(JobId Job, Generation Generation, long Step, 
 /// <param name="Reason">In words, with the numbers.</param>
 public sealed record CommonShiftSeen(JobId Job, Generation Generation, long Step, string Reason)
     : LedgerDecision(Job, Generation, Step, Reason);
-
-/// <summary>A deal that the guardian would have decided, had it been allowed to act.</summary>
-/// <param name="Job">The job.</param>
-/// <param name="Generation">Its membership.</param>
-/// <param name="Step">The last step that the decision knew of.</param>
-/// <param name="MicroBatches">Micro-batches per rank.</param>
-/// <param name="Reason">In words, with the numbers.</param>
-public sealed record RebalanceAdvised(
-    JobId Job, Generation Generation, long Step, IReadOnlyList<int> MicroBatches, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);

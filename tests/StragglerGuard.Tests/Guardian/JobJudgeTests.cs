@@ -161,9 +161,9 @@ public sealed class JobJudgeTests
         var ranks = new VirtualRanks(seed: 7, total: 32, 0.020, 0.010, 0.020, 0.020) { Noise = _ => 1 };
         JudgedJob job = new JudgedJob(ranks, PolicyMode.Advise).RunTo(150);
 
-        var advice = job.Decisions.Should().ContainSingle(job.Story()).Which.Should().BeOfType<RebalanceAdvised>().Which;
-        advice.MicroBatches.Sum().Should().Be(32);
-        advice.MicroBatches[1].Should().BeGreaterThan(10);
+        var advice = job.Decisions.Should().ContainSingle(job.Story()).Which.Should().BeOfType<MitigationAdvised>().Which;
+        advice.Shares.Sum().Should().Be(32);
+        advice.Shares[1].Should().BeGreaterThan(10);
         job.Judge.Status().PlansDecided.Should().Be(0);
     }
 

@@ -4,6 +4,7 @@ using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian;
 

@@ -6,7 +6,9 @@ namespace StragglerGuard.Tests.Ledger;
 /// <summary>What holds of every ledger.</summary>
 public abstract class DecisionLedgerTests
 {
-    [Fact]
+    protected static readonly DateTimeOffset Now = new(2026, 5, 4, 3, 2, 1, TimeSpan.Zero);
+
+    [LedgerFact]
     public void Ledger_WhenNew_IsEmpty()
     {
         var ledger = Create();
@@ -15,21 +17,21 @@ public abstract class DecisionLedgerTests
         ledger.Read().Should().BeEmpty();
     }
 
-    [Fact]
+    [LedgerFact]
     public void Append_WithTheExpectedNumber_StandsUnderIt()
     {
         var ledger = Create();
 
         for (long sequence = 1; sequence <= 5; sequence++)
         {
-            ledger.Append(sequence, Decision(sequence)).Should().Be(new AppendOutcome(Appended: true, sequence));
+            ledger.Append(sequence, Now, Decision(sequence)).Should().Be(new AppendOutcome(Appended: true, sequence));
             ledger.LastSequence.Should().Be(sequence);
         }
 
-        ledger.Read().Should().Equal(Enumerable.Range(1, 5).Select(i => new LedgerEntry(i, Decision(i))));
+        ledger.Read().Should().Equal(Enumerable.Range(1, 5).Select(i => new LedgerEntry(i, Now, Decision(i))));
     }
 
-    [Theory]
+    [LedgerTheory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
@@ -40,24 +42,24 @@ public abstract class DecisionLedgerTests
         var ledger = Create();
         Fill(ledger, 3);
 
-        ledger.Append(expected, Decision(99)).Should().Be(new AppendOutcome(Appended: false, 3));
+        ledger.Append(expected, Now, Decision(99)).Should().Be(new AppendOutcome(Appended: false, 3));
 
         ledger.Read().Should().HaveCount(3).And.NotContain(entry => entry.Decision == Decision(99));
     }
 
-    [Fact]
+    [LedgerFact]
     public void Append_ByASecondWriterOfTheSameNumber_IsRefusedAndTheFirstStays()
     {
         var ledger = Create();
         long known = ledger.LastSequence;
 
-        ledger.Append(known + 1, Decision(1)).Appended.Should().BeTrue();
-        ledger.Append(known + 1, Decision(2)).Appended.Should().BeFalse();
+        ledger.Append(known + 1, Now, Decision(1)).Appended.Should().BeTrue();
+        ledger.Append(known + 1, Now, Decision(2)).Appended.Should().BeFalse();
 
-        ledger.Read().Should().Equal(new LedgerEntry(1, Decision(1)));
+        ledger.Read().Should().Equal(new LedgerEntry(1, Now, Decision(1)));
     }
 
-    [Fact]
+    [LedgerFact]
     public void Append_ByManyAtOnce_HasExactlyOneWinnerForEachNumber()
     {
         const int Writers = 4;
@@ -71,7 +73,7 @@ public abstract class DecisionLedgerTests
             start.SignalAndWait();
             for (int number = 1; number <= Entries; number++)
             {
-                if (ledger.Append(number, Decision(writer)).Appended)
+                if (ledger.Append(number, Now, Decision(writer)).Appended)
                 {
                     won.Add(number);
                 }
@@ -87,7 +89,7 @@ public abstract class DecisionLedgerTests
             entry => wins[(int)entry.Decision.Step].Contains((int)entry.Sequence), "an entry is that of the writer who was told so");
     }
 
-    [Theory]
+    [LedgerTheory]
     [InlineData(1, 4)]
     [InlineData(3, 2)]
     [InlineData(4, 1)]
@@ -101,43 +103,86 @@ public abstract class DecisionLedgerTests
         ledger.Read(from).Select(entry => entry.Sequence).Should().Equal(Enumerable.Range(5 - count, count).Select(i => (long)i));
     }
 
-    [Fact]
+    [LedgerFact]
     public void Read_BeforeAnAppend_IsNotChangedByIt()
     {
         var ledger = Create();
         Fill(ledger, 2);
         var before = ledger.Read();
 
-        ledger.Append(3, Decision(3));
+        ledger.Append(3, Now, Decision(3));
 
         before.Should().HaveCount(2);
     }
 
-    [Fact]
+    [LedgerFact]
     public void Arguments_ThatMakeNoSense_Throw()
     {
         var ledger = Create();
 
-        ledger.Invoking(l => l.Append(0, Decision(1))).Should().Throw<ArgumentOutOfRangeException>();
-        ledger.Invoking(l => l.Append(1, null!)).Should().Throw<ArgumentNullException>();
+        ledger.Invoking(l => l.Append(0, Now, Decision(1))).Should().Throw<ArgumentOutOfRangeException>();
+        ledger.Invoking(l => l.Append(1, Now, null!)).Should().Throw<ArgumentNullException>();
         ledger.Invoking(l => l.Read(0)).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [LedgerFact]
+    public void Append_AtAnyTime_KeepsItInUtcAndWholeMicroseconds()
+    {
+        var ledger = Create();
+        DateTimeOffset[] times =
+        [
+            DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch, new(1969, 12, 31, 23, 59, 59, TimeSpan.FromHours(-5)), DateTimeOffset.MaxValue,
+            new(new DateTime(2026, 1, 31, 23, 59, 59).AddTicks(1_234_567), TimeSpan.FromHours(14)),
+        ];
+        for (int i = 0; i < times.Length; i++)
+        {
+            ledger.Append(i + 1, times[i], Decision(i)).Appended.Should().BeTrue();
+        }
+
+        ledger.Read().Select(entry => entry.At.Offset).Should().OnlyContain(offset => offset == TimeSpan.Zero);
+        ledger.Read().Select(entry => times[entry.Sequence - 1] - entry.At)
+            .Should().OnlyContain(cut => cut >= TimeSpan.Zero && cut < TimeSpan.FromMicroseconds(1));
+        ledger.Read().Should().Equal(times.Select((at, i) => new LedgerEntry(i + 1, at, Decision(i))));
+    }
+
+    [LedgerTheory]
+    [InlineData("a\0b")]
+    [InlineData("half a pair \ud83d")]
+    [InlineData(null)]
+    public void Append_OfAJobWhoseNameIsNoText_IsRefused(string? name)
+    {
+        var ledger = Create();
+
+        ledger.Invoking(l => l.Append(1, Now, Decision(1) with { Job = new JobId(name!) })).Should().Throw<ArgumentException>();
+
+        ledger.LastSequence.Should().Be(0);
+    }
+
+    [LedgerFact]
+    public void Append_OfEveryKind_IsReadAsItWasWritten()
+    {
+        const int Seed = 11;
+        var ledger = Create();
+        var random = new Random(Seed);
+        LedgerDecision[] decisions = [.. AnyDecision.Kinds.Select(kind => AnyDecision.Of(kind, random))];
+        for (int i = 0; i < decisions.Length; i++)
+        {
+            ledger.Append(i + 1, Now, decisions[i]).Appended.Should().BeTrue();
+        }
+
+        ledger.Read().Select(entry => entry.Decision).Should().Equal(decisions, $"seed {Seed}");
     }
 
     /// <summary>An empty ledger.</summary>
     protected abstract IDecisionLedger Create();
 
-    private static NumberSkipped Decision(long step) => new(new JobId("job"), new Generation(0), step, "given up");
+    protected static NumberSkipped Decision(long step) => new(new JobId("job"), new Generation(0), step, "given up");
 
-    private static void Fill(IDecisionLedger ledger, int entries)
+    protected static void Fill(IDecisionLedger ledger, int entries)
     {
         for (int sequence = 1; sequence <= entries; sequence++)
         {
-            ledger.Append(sequence, Decision(sequence));
+            ledger.Append(sequence, Now, Decision(sequence));
         }
     }
-}
-
-public sealed class InMemoryLedgerTests : DecisionLedgerTests
-{
-    protected override IDecisionLedger Create() => new InMemoryLedger();
 }

@@ -5,6 +5,7 @@ using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 using StragglerGuard.Replay;
 
 namespace StragglerGuard.Tests.Replay;

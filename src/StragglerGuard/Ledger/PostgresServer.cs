@@ -1,0 +1,190 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Net;
+using Npgsql;
+
+namespace StragglerGuard.Ledger;
+
+/// <summary>A PostgreSQL database that holds a ledger: how it is reached, told from others, and what its faults mean.</summary>
+internal static class PostgresServer
+{
+    private const int ConnectSeconds = 5;
+    private const int CommandSeconds = 15;
+    private const string NoSuchTable = "42P01";
+
+    /// <summary>Reads a connection string. No message holds what it says, only which part is wrong.</summary>
+    /// <exception cref="LedgerException">It is none.</exception>
+    public static NpgsqlConnectionStringBuilder Parse(string connectionString)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connectionString);
+        DbConnectionStringBuilder words = [];
+        try
+        {
+            words.ConnectionString = connectionString;
+        }
+        catch (ArgumentException)
+        {
+            throw new LedgerException("The connection string is not of the form key=value;key=value.");
+        }
+
+        var place = new NpgsqlConnectionStringBuilder();
+        foreach (string key in words.Keys)
+        {
+            Set(place, key, (string)words[key]);
+        }
+
+        return Complete(place);
+    }
+
+    /// <summary>Reads <c>postgres://user:password@host:port/database?key=value</c>.</summary>
+    /// <exception cref="LedgerException">It is none.</exception>
+    public static NpgsqlConnectionStringBuilder ParseUri(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? uri))
+        {
+            throw new LedgerException("The address is not of the form postgres://user@host:port/database; what is not a letter or a digit in a name or a password is written as %xx.");
+        }
+
+        var place = new NpgsqlConnectionStringBuilder();
+        string[] user = uri.UserInfo.Split(':', 2);
+        string database = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/'));
+        place.Host = uri.Host.Length > 0 ? uri.Host.Trim('[', ']') : null;
+        place.Port = uri.Port > 0 ? uri.Port : place.Port;
+        place.Database = database.Length > 0 ? database : null;
+        place.Username = user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : null;
+        place.Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null;
+        foreach (string pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            string[] word = pair.Split('=', 2);
+            Set(place, Uri.UnescapeDataString(word[0]), word.Length > 1 ? Uri.UnescapeDataString(word[1]) : "");
+        }
+
+        return Complete(place);
+    }
+
+    /// <summary>Where it is, without a password.</summary>
+    public static string NameOf(NpgsqlConnectionStringBuilder place) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"postgres://{(place.Username is { Length: > 0 } user ? user + "@" : "")}{place.Host}:{place.Port}/{place.Database ?? place.Username}{(place.SearchPath is { Length: > 0 } schema ? "?search path=" + schema : "")}");
+
+    /// <summary>Connections for reading: few, and returned after each use.</summary>
+    public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder place) => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(place.ConnectionString)
+    {
+        Pooling = true,
+        MaxPoolSize = 4,
+        ApplicationName = Application,
+    });
+
+    /// <summary>The connection that holds the claim and writes: one session for as long as it lives.</summary>
+    public static NpgsqlConnection Dedicated(NpgsqlConnectionStringBuilder place)
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(place.ConnectionString)
+        {
+            Pooling = false,
+            Multiplexing = false,
+            ApplicationName = Application,
+        }.ConnectionString);
+        try
+        {
+            connection.Open();
+
+            // A guardian whose machine is gone must lose its claim within seconds, and a commit must be on the disk before it is told.
+            LedgerTable.Execute(
+                connection,
+                "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000; SET synchronous_commit = 'on'");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Refuses a database without a ledger, or with one of another format.</summary>
+    public static void RefuseForeign(DbConnection connection, string name)
+    {
+        long version;
+        try
+        {
+            version = LedgerTable.FormatVersion(connection);
+        }
+        catch (PostgresException fault) when (fault.SqlState == NoSuchTable)
+        {
+            throw new LedgerException($"{name}: no ledger was begun in this database.", fault);
+        }
+
+        if (version != LedgerTable.Version)
+        {
+            throw new LedgerException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name} has the ledger format {version}, this program knows {LedgerTable.Version}: use the program that wrote it, or a newer one."));
+        }
+    }
+
+    /// <summary>Data that the server itself calls damaged.</summary>
+    public static bool IsDamage(Exception fault) => fault is PostgresException { SqlState: ['X', 'X', ..] };
+
+    /// <summary>Whether the connection is of no more use, so that what was asked may or may not have been done.</summary>
+    public static bool IsBreak(DbException fault, NpgsqlConnection connection) =>
+        connection.FullState != System.Data.ConnectionState.Open
+        || fault is not PostgresException sql || sql.SqlState is ['0', '8', ..] or ['5', '7', 'P', ..];
+
+    public static LedgerException Explain(string name, DbException fault) => new(
+        fault is PostgresException sql
+            ? $"{name}: the server says {sql.SqlState}: {sql.MessageText}."
+            : $"{name}: the server can't be reached: {fault.Message.TrimEnd('.')}.",
+        fault);
+
+    // What the server shows of a session. It cuts it off after 63 bytes.
+    private static string Application => string.Create(
+        CultureInfo.InvariantCulture, $"stragglerguard process {Environment.ProcessId} on {Dns.GetHostName()}");
+
+    private static void Set(NpgsqlConnectionStringBuilder place, string key, string value)
+    {
+        // The names that libpq has for the same.
+        string known = key.ToLowerInvariant() switch
+        {
+            "sslmode" => "SSL Mode",
+            "sslrootcert" => "Root Certificate",
+            "sslcert" => "SSL Certificate",
+            "sslkey" => "SSL Key",
+            "connect_timeout" => "Timeout",
+            "dbname" => "Database",
+            "user" => "Username",
+            "application_name" => "Application Name",
+            _ => key,
+        };
+        try
+        {
+            place[known] = value;
+        }
+        catch (Exception fault) when (fault is ArgumentException or FormatException or InvalidCastException or OverflowException)
+        {
+            // The fault's own words may hold the value.
+            throw new LedgerException(place.TryGetValue(known, out _)
+                ? $"The connection string's '{known}' can't have the value that it is given."
+                : $"The connection string has a key that is not known: '{known}'.");
+        }
+    }
+
+    private static NpgsqlConnectionStringBuilder Complete(NpgsqlConnectionStringBuilder place)
+    {
+        if (string.IsNullOrEmpty(place.Host))
+        {
+            throw new LedgerException("The connection string names no host.");
+        }
+
+        if (!place.ShouldSerialize("Timeout"))
+        {
+            place.Timeout = ConnectSeconds;
+        }
+
+        if (!place.ShouldSerialize("Command Timeout"))
+        {
+            place.CommandTimeout = CommandSeconds;
+        }
+
+        return place;
+    }
+}
