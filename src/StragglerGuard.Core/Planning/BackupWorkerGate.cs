@@ -20,6 +20,10 @@ public sealed record BackupWorkerEvidence
     /// <summary>What the reduction takes beyond the waiting, c.</summary>
     /// <value>Seconds, finite, 0 or more.</value>
     public required double CommunicationSeconds { get; init; }
+
+    /// <summary>The most backup workers to try.</summary>
+    /// <value>1 … P − 1; 0 (default): a quarter of the workers, 1 at least.</value>
+    public int BackupsMax { get; init; }
 }
 
 /// <summary>Whether the reduction should stop waiting for the last workers.</summary>
@@ -78,7 +82,8 @@ public static class BackupWorkerGate
 
         ReadOnlySpan<double> seconds = evidence.StepSeconds.Span;
         Trial? best = null;
-        for (int backups = 1; backups <= Math.Max(1, workers / 4); backups++)
+        int most = evidence.BackupsMax > 0 ? evidence.BackupsMax : Math.Max(1, workers / 4);
+        for (int backups = 1; backups <= most; backups++)
         {
             Trial trial = Try(evidence, seconds, backups);
             if (best is null || trial.Gain > best.Gain)
@@ -244,6 +249,12 @@ public static class BackupWorkerGate
         if (!double.IsFinite(evidence.CommunicationSeconds) || evidence.CommunicationSeconds < 0)
         {
             throw new ArgumentOutOfRangeException(nameof(evidence), evidence.CommunicationSeconds, "The communication is finite and 0 or more.");
+        }
+
+        // A job of one worker is told that it has no backup, whatever it asks for.
+        if (evidence.BackupsMax < 0 || (evidence.BackupsMax >= evidence.Workers && evidence.Workers > 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(evidence), evidence.BackupsMax, Say($"BackupsMax is within 0 … {evidence.Workers - 1}."));
         }
 
         if (evidence.StepSeconds.Length % evidence.Workers != 0)

@@ -10,10 +10,13 @@ public sealed record DeadlineEvidence
     public required int Ranks { get; init; }
 
     /// <summary>How long every rank's own work of a step took, a step a row.</summary>
-    /// <value>Frames × R entries, seconds, finite, 0 or more.</value>
+    /// <value>
+    /// Frames × R entries, seconds, finite, 0 or more. Where a deadline was in force and cut the rank, what its whole share would have taken at the
+    /// step's own pace: measured time × share ÷ done. Cut times would make the next deadline look as if there were nothing left to cut.
+    /// </value>
     public required ReadOnlyMemory<double> StepSeconds { get; init; }
 
-    /// <summary>Micro-batches that each of those times was for, done to the end.</summary>
+    /// <summary>Micro-batches of each rank's share in that step, those that a deadline dropped included.</summary>
     /// <value>Frames × R entries, 0 or more.</value>
     public required ReadOnlyMemory<int> MicroBatches { get; init; }
 

@@ -19,6 +19,10 @@ public sealed class EvictionPlanner
     public const int CandidatesMax = 32;
 
     private readonly RebalancePlanner _planner = new();
+    private double[] _fixedSeconds = [];
+    private int[] _lowest = [];
+    private int[] _highest = [];
+    private int[] _deal = [];
 
     /// <summary>Decides.</summary>
     /// <param name="problem">n replicas, n ≥ 1.</param>
@@ -37,7 +41,7 @@ public sealed class EvictionPlanner
         }
 
         int n = problem.Job.SecondsPerUnit.Length;
-        double stepWith = problem.CommonSeconds + with.StepSeconds + SlowestLink(problem, leaves: null);
+        double stepWith = problem.CommonSeconds + with.StepSeconds + SlowestLink(problem, []);
         if (problem.Candidates.IsEmpty)
         {
             return new EvictionOutcome.Keep(stepWith, [], "no replica is slow");
@@ -49,18 +53,18 @@ public sealed class EvictionPlanner
             return new EvictionOutcome.Keep(stepWith, [], Say($"the job has {n} replicas and keeps {problem.ReplicasMin}: none may leave"));
         }
 
+        Prepare(problem.Job);
         ImmutableArray<EvictionTrial>.Builder trials = ImmutableArray.CreateBuilder<EvictionTrial>();
         EvictionTrial? best = null;
-        ImmutableArray<int> bestDeal = [];
         foreach (ImmutableArray<int> set in SetsOf(problem, mayLeave))
         {
-            (EvictionTrial trial, ImmutableArray<int> deal) = Try(problem, set, stepWith);
+            EvictionTrial trial = Try(problem, set, stepWith);
             trials.Add(trial);
             if (trial.NetGainSeconds > 0
                 && (best is null || trial.NetGainSeconds > best.NetGainSeconds
                     || (trial.NetGainSeconds == best.NetGainSeconds && set.Length < best.Replicas.Length)))
             {
-                (best, bestDeal) = (trial, deal);
+                best = trial;
             }
         }
 
@@ -71,7 +75,7 @@ public sealed class EvictionPlanner
 
         double cost = CostOf(problem, best.Replicas.Length);
         return new EvictionOutcome.Evict(
-            best.Replicas, bestDeal, best.StepSeconds, stepWith, best.NetGainSeconds, cost, trials.ToImmutable(), best.Reason);
+            best.Replicas, DealWithout(problem.Job, best.Replicas), best.StepSeconds, stepWith, best.NetGainSeconds, cost, trials.ToImmutable(), best.Reason);
     }
 
     /// <summary>Each alone; the k slowest together, by compute and by link.</summary>
@@ -127,47 +131,112 @@ public sealed class EvictionPlanner
         sets.Add(set);
     }
 
-    private (EvictionTrial Trial, ImmutableArray<int> Deal) Try(EvictionProblem problem, ImmutableArray<int> leaving, double stepWith)
+    /// <summary>The problem in a form that single replicas can be taken out of. Needs a feasible one.</summary>
+    private void Prepare(RebalanceProblem job)
     {
-        RebalanceProblem job = problem.Job;
         int n = job.SecondsPerUnit.Length;
-        var leaves = new bool[n];
-        foreach (int replica in leaving)
+        if (_deal.Length != n)
         {
-            leaves[replica] = true;
+            _fixedSeconds = new double[n];
+            _lowest = new int[n];
+            _highest = new int[n];
+            _deal = new int[n];
         }
 
+        for (int i = 0; i < n; i++)
+        {
+            PutBack(job, i);
+        }
+    }
+
+    private void PutBack(RebalanceProblem job, int replica)
+    {
+        _fixedSeconds[replica] = job.FixedSeconds.Span[replica];
+        _lowest[replica] = job.Lowest.Span[replica];
+        _highest[replica] = Math.Min(job.Highest.Span[replica], job.Total);
+    }
+
+    private EvictionTrial Try(EvictionProblem problem, ImmutableArray<int> leaving, double stepWith)
+    {
+        RebalanceProblem job = problem.Job;
+        int n = _deal.Length;
         string who = leaving.Length == 1
             ? Say($"without replica {leaving[0]}")
             : Say($"without replicas {string.Join(", ", leaving.Take(8))}{(leaving.Length > 8 ? " …" : "")} ({leaving.Length} of {n})");
-        RebalanceOutcome outcome = _planner.Solve(job with
+
+        // A replica that gets nothing and takes no time is as good as none, and the arrays need no copy.
+        foreach (int replica in leaving)
         {
-            FixedSeconds = Staying(job.FixedSeconds.Span, leaves, leaving.Length),
-            SecondsPerUnit = Staying(job.SecondsPerUnit.Span, leaves, leaving.Length),
-            Lowest = Staying(job.Lowest.Span, leaves, leaving.Length),
-            Highest = Staying(job.Highest.Span, leaves, leaving.Length),
-            Current = Staying(job.Current.Span, leaves, leaving.Length),
-        });
-        if (outcome is not RebalanceOutcome.Solved solved)
-        {
-            return (new EvictionTrial(leaving, double.NaN, double.NaN, Say($"{who} the rest can't carry the batch: {outcome.Reason}")), []);
+            (_fixedSeconds[replica], _lowest[replica], _highest[replica]) = (0, 0, 0);
         }
 
-        var deal = new int[n];
-        int next = 0;
-        for (int i = 0; i < n; i++)
+        double work = StepOfRest(job);
+        foreach (int replica in leaving)
         {
-            deal[i] = leaves[i] ? -1 : solved.MicroBatches[next++];
+            PutBack(job, replica);
         }
 
-        double link = SlowestLink(problem, leaves);
-        double step = problem.CommonSeconds + solved.StepSeconds + link;
+        if (double.IsNaN(work))
+        {
+            string why = _planner.Solve(Rest(job, leaving)).Reason;
+            return new EvictionTrial(leaving, double.NaN, double.NaN, Say($"{who} the rest can't carry the batch: {why}"));
+        }
+
+        double link = SlowestLink(problem, leaving);
+        double step = problem.CommonSeconds + work + link;
         double cost = CostOf(problem, leaving.Length);
         double gain = (stepWith - step) * problem.HorizonSteps;
-        string transfer = problem.LinkSeconds.IsEmpty ? "" : Say($" (transfer {SlowestLink(problem, leaves: null):G4} s → {link:G4} s)");
+        string transfer = problem.LinkSeconds.IsEmpty ? "" : Say($" (transfer {SlowestLink(problem, []):G4} s → {link:G4} s)");
         string reason = Say($"{who} the best step takes {step:G4} s against {stepWith:G4} s{transfer}: {gain:G4} s over {problem.HorizonSteps} steps, and the move costs {cost:G4} s");
-        return (new EvictionTrial(leaving, step, gain - cost, reason), ImmutableCollectionsMarshal.AsImmutableArray(deal));
+        return new EvictionTrial(leaving, step, gain - cost, reason);
     }
+
+    /// <summary>The exact optimum of own work, s; NaN where the bounds can't be kept.</summary>
+    private double StepOfRest(RebalanceProblem job)
+    {
+        long low = 0;
+        long high = 0;
+        for (int i = 0; i < _deal.Length; i++)
+        {
+            low += _lowest[i];
+            high += _highest[i];
+        }
+
+        if (low > job.Total || high < job.Total)
+        {
+            return double.NaN;
+        }
+
+        ReadOnlySpan<double> seconds = job.SecondsPerUnit.Span;
+        double level = LevelSearch.ContinuousLevel(_fixedSeconds, seconds, _lowest, _highest, job.Total);
+        LevelSearch.Fill(_fixedSeconds, seconds, _lowest, _highest, job.Total, level, _deal);
+        return RebalancePlanner.LongestOf(_fixedSeconds, seconds, _deal);
+    }
+
+    private ImmutableArray<int> DealWithout(RebalanceProblem job, ImmutableArray<int> leaving)
+    {
+        var solved = (RebalanceOutcome.Solved)_planner.Solve(Rest(job, leaving));
+        var deal = new int[job.SecondsPerUnit.Length];
+        int next = 0;
+        int left = 0;
+        for (int i = 0; i < deal.Length; i++)
+        {
+            bool leaves = left < leaving.Length && leaving[left] == i;
+            deal[i] = leaves ? -1 : solved.MicroBatches[next++];
+            left += leaves ? 1 : 0;
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(deal);
+    }
+
+    private static RebalanceProblem Rest(RebalanceProblem job, ImmutableArray<int> leaving) => job with
+    {
+        FixedSeconds = Staying(job.FixedSeconds.Span, leaving),
+        SecondsPerUnit = Staying(job.SecondsPerUnit.Span, leaving),
+        Lowest = Staying(job.Lowest.Span, leaving),
+        Highest = Staying(job.Highest.Span, leaving),
+        Current = Staying(job.Current.Span, leaving),
+    };
 
     private static string WhyNobody(ImmutableArray<EvictionTrial>.Builder trials, int n, int mayLeave)
     {
@@ -186,33 +255,40 @@ public sealed class EvictionPlanner
 
     private static double CostOf(EvictionProblem problem, int leaving) => problem.RegroupSeconds + (leaving * problem.MoveSeconds);
 
-    private static double SlowestLink(EvictionProblem problem, bool[]? leaves)
+    /// <param name="problem">The job.</param>
+    /// <param name="leaving">Whose link does not count, ascending.</param>
+    private static double SlowestLink(EvictionProblem problem, ImmutableArray<int> leaving)
     {
         double slowest = 0;
+        int left = 0;
         ReadOnlySpan<double> seconds = problem.LinkSeconds.Span;
         for (int i = 0; i < seconds.Length; i++)
         {
-            if (leaves is null || !leaves[i])
+            if (left < leaving.Length && leaving[left] == i)
             {
-                slowest = Math.Max(slowest, seconds[i]);
+                left++;
+                continue;
             }
+
+            slowest = Math.Max(slowest, seconds[i]);
         }
 
         return slowest;
     }
 
-    private static T[] Staying<T>(ReadOnlySpan<T> list, bool[] leaves, int leaving)
+    private static T[] Staying<T>(ReadOnlySpan<T> list, ImmutableArray<int> leaving)
     {
-        var staying = new T[list.Length - leaving];
-        int next = 0;
-        for (int i = 0; i < list.Length; i++)
+        var staying = new T[list.Length - leaving.Length];
+        int from = 0;
+        int to = 0;
+        foreach (int replica in leaving)
         {
-            if (!leaves[i])
-            {
-                staying[next++] = list[i];
-            }
+            list[from..replica].CopyTo(staying.AsSpan(to));
+            to += replica - from;
+            from = replica + 1;
         }
 
+        list[from..].CopyTo(staying.AsSpan(to));
         return staying;
     }
 

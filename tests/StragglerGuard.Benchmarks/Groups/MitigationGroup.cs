@@ -26,7 +26,7 @@ internal sealed class MitigationGroup : IBenchmarkGroup
         yield return Replicas(effort, ranks: 220_000, ranksPerReplica: 8);
         yield return Deadline(effort, ranks: 512, frames: 64, microBatches: 8);
         yield return Backup(effort, workers: 64, steps: 128);
-        yield return Eviction(effort, replicas: 4_096, candidates: 8);
+        yield return Eviction(effort, replicas: 27_500, candidates: 8);
         yield return Pools(effort, members: 220_000, isMeasured: false);
         yield return Pools(effort, members: 220_000, isMeasured: true);
     }
@@ -123,7 +123,7 @@ internal sealed class MitigationGroup : IBenchmarkGroup
         };
         var planner = new EvictionPlanner();
         Series series = Interleaved.Run(effort, Contestant.Of(1, () => _seen += planner.Solve(problem).Trials.Length))[0];
-        return Alone($"eviction, {candidates} candidates of {Quantity.Count(replicas)} replicas, all sets tried", series, msMax: 100);
+        return Alone($"eviction, {candidates} candidates of {Quantity.Count(replicas)} replicas, all sets tried", series, msMax: 500);
     }
 
     /// <summary>Three generations in their pools, some of each failing.</summary>

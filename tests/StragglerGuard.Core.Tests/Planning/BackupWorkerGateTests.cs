@@ -73,6 +73,45 @@ public sealed class BackupWorkerGateTests
     }
 
     [Theory]
+    [InlineData(8, 0.1, 0)]
+    [InlineData(8, 0.1, 7)]
+    [InlineData(8, 0.02, 3)]
+    [InlineData(16, 0.2, 0)]
+    [InlineData(5, 0.3, 4)]
+    [InlineData(3, 0.1, 1)]
+    public void Judge_AnyStalls_ChoosesTheNumberThatARunOfTheJobConfirms(int workers, double likely, int backupsMax)
+    {
+        var random = new Random(Seed);
+        double[] own = [.. Enumerable.Range(0, 300 * workers).Select(_ => (1 + (0.05 * random.NextDouble())) * (random.NextDouble() < likely ? 5 : 1))];
+        BackupWorkerDecision decision = BackupWorkerGate.Judge(new BackupWorkerEvidence
+        {
+            Workers = workers,
+            StepSeconds = own,
+            MicroBatchesPerWorker = 8,
+            CommunicationSeconds = 0.1,
+            BackupsMax = backupsMax,
+        });
+
+        int most = backupsMax > 0 ? backupsMax : Math.Max(1, workers / 4);
+        double[] gains = [.. Enumerable.Range(1, most).Select(backups => GainOfARun(own, workers, backups, microBatches: 8, communication: 0.1))];
+        decision.Backups.Should().Be(1 + Array.IndexOf(gains, gains.Max()), $"{string.Join(' ', gains)}, seed {Seed}");
+        decision.ExpectedGain.Should().BeApproximately(gains.Max(), 1e-9, $"seed {Seed}");
+        decision.Accepted.Should().Be(gains.Max() > 1 + BackupWorkerGate.Margin, decision.Reason);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(4)]
+    public void Judge_AsManyBackupsAsWorkers_Throws(int backupsMax) => FluentActions.Invoking(() => BackupWorkerGate.Judge(new BackupWorkerEvidence
+    {
+        Workers = 4,
+        StepSeconds = new double[160],
+        MicroBatchesPerWorker = 1,
+        CommunicationSeconds = 0,
+        BackupsMax = backupsMax,
+    })).Should().Throw<ArgumentOutOfRangeException>();
+
+    [Theory]
     [InlineData(1, 100, "one worker")]
     [InlineData(4, BackupWorkerGate.StepsMin - 1, "too few")]
     public void Judge_WithoutEvidence_DeclinesWithoutANumber(int workers, int steps, string reason)
@@ -101,6 +140,40 @@ public sealed class BackupWorkerGateTests
         MicroBatchesPerWorker = 1,
         CommunicationSeconds = 0,
     })).Should().Throw<ArgumentException>();
+
+    /// <summary>
+    /// Runs the job on one time line: each step ends with the (P − b)-th arrival and the communication; who is late goes on to the end of its
+    /// micro-batch, and begins the next step then, or with the others.
+    /// </summary>
+    private static double GainOfARun(double[] own, int workers, int backups, int microBatches, double communication)
+    {
+        double RunFor(int b)
+        {
+            double now = 0;
+            var free = new double[workers];
+            for (int step = 0; step < own.Length / workers; step++)
+            {
+                double[] begun = [.. free.Select(at => Math.Max(at, now))];
+                double[] arrives = [.. begun.Select((at, worker) => at + own[(step * workers) + worker])];
+                double cutOff = arrives.Order().ElementAt(workers - b - 1);
+                for (int worker = 0; worker < workers; worker++)
+                {
+                    double unit = own[(step * workers) + worker] / microBatches;
+                    free[worker] = begun[worker];
+                    for (int k = 0; k < microBatches && free[worker] < cutOff; k++)
+                    {
+                        free[worker] += unit;
+                    }
+                }
+
+                now = cutOff + communication;
+            }
+
+            return now;
+        }
+
+        return (1 - ((double)backups / workers)) * RunFor(0) / RunFor(backups);
+    }
 
     private static BackupWorkerDecision Judge(
         int workers, int steps, Func<int, int, double> seconds, int microBatches = 8, double communication = 0) =>

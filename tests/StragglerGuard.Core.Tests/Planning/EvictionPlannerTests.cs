@@ -116,7 +116,14 @@ public sealed class EvictionPlannerTests
 
             EvictionOutcome outcome = new EvictionPlanner().Solve(problem);
             double found = outcome is EvictionOutcome.Evict evict ? evict.NetGainSeconds : 0;
-            evicted += found > 0 ? 1 : 0;
+            if (outcome is EvictionOutcome.Evict { MicroBatches: var deal } leaves)
+            {
+                evicted++;
+                deal.Sum(m => Math.Max(0, m)).Should().Be(problem.Job.Total, $"trial {trial} of seed {Seed}");
+                Enumerable.Range(0, n).Where(i => deal[i] < 0).Should().Equal(leaves.Replicas);
+                Enumerable.Range(0, n).Max(i => Math.Max(0, deal[i]) * seconds[i]).Should().Be(leaves.StepSeconds, $"trial {trial} of seed {Seed}");
+            }
+
             found.Should().BeApproximately(oracle, 1e-9, $"trial {trial} of seed {Seed}: {outcome.Reason}");
         }
 
