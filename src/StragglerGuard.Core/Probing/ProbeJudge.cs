@@ -72,7 +72,8 @@ public sealed class ProbeJudge
     /// <param name="prior">Such a link's figures from before, for where there is nothing to compare with; null if not known.</param>
     /// <remarks>
     /// A link is compared with the links that share no rank with it: a slow interface shows on all links of its rank, so that these would
-    /// excuse each other. In a triangle there are none: a link is compared with the faster of the other two. A slow interface is told
+    /// excuse each other. What is found slow is then left out of the others' peers, and all are compared once more. In a triangle no
+    /// links are apart: one is compared with the faster of the other two. A slow interface is told
     /// from a slow link by the rank's other links; the fewest faults that explain all slow links are named.
     /// </remarks>
     /// <exception cref="ArgumentException">A link joins a rank with itself, or two readings are of the same pair.</exception>
@@ -125,9 +126,14 @@ public sealed class ProbeJudge
             .GroupBy(link => link.Reach).ToDictionary(group => group.Key, group => group.ToArray());
         Dictionary<LinkReach, PeerReference> crowds = known.Where(like => like.Value.Length > CrowdLinks)
             .ToDictionary(like => like.Key, like => PeerReference.Of([.. like.Value.Select(figureOf)]));
-        return [.. links.Select(Judge)];
 
-        FigureComparison Judge(LinkReading link)
+        // Both links of a slow interface may be among the peers of a link further on, half of them in a small ring: what was found slow
+        // is no yardstick for the others.
+        ImmutableArray<FigureComparison> first = [.. links.Select(link => Judge(link, []))];
+        HashSet<LinkReading> slow = [.. links.Where((_, i) => first[i].Standing == FigureStanding.Slow)];
+        return slow.Count == 0 ? first : [.. links.Select(link => Judge(link, slow))];
+
+        FigureComparison Judge(LinkReading link, HashSet<LinkReading> leftOut)
         {
             ProbeFigure own = figureOf(link);
             if (!own.IsKnown)
@@ -141,10 +147,12 @@ public sealed class ProbeJudge
             }
 
             LinkReading[] others = [.. known[link.Reach].Where(other => other != link)];
-            ProbeFigure[] apart = [.. others.Where(other => !other.SharesARankWith(link)).Select(figureOf)];
+            LinkReading[] apart = [.. others.Where(other => !other.SharesARankWith(link))];
+            LinkReading[] sound = [.. apart.Where(other => !leftOut.Contains(other))];
             if (apart.Length > 0)
             {
-                return FigureComparison.WithPeers(part, own, PeerReference.Of(apart), _options);
+                ProbeFigure[] peers = [.. (sound.Length > 0 ? sound : apart).Select(figureOf)];
+                return FigureComparison.WithPeers(part, own, PeerReference.Of(peers), _options);
             }
 
             if (prior is not null && prior.Reach == link.Reach && figureOf(prior).IsKnown)
