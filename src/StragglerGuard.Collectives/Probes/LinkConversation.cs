@@ -11,7 +11,7 @@ internal enum LinkRequest
     /// <summary>Answer at once.</summary>
     Answer = 1,
 
-    /// <summary>Take a payload, then answer.</summary>
+    /// <summary>Answer, take a payload, and answer again.</summary>
     Take = 2,
 
     /// <summary>Give a payload.</summary>
@@ -25,11 +25,11 @@ internal enum LinkRequest
 internal readonly record struct LinkFigures(ProbeFigure LatencyUs, ProbeFigure ForwardGBPerSecond, ProbeFigure BackwardGBPerSecond);
 
 /// <summary>The end of a link that has the clock and says how long to go on, so that both ends always agree.</summary>
-internal sealed class LinkLeader(ITransport transport, Rank peer, byte[] payload)
+internal sealed class LinkLeader(ITransport transport, Rank peer, byte[] payload, Func<long> nowNs)
 {
     internal const int WordBytes = 16;
 
-    private readonly RepeatedTiming _repeated = new(MonotonicClock.NowNs);
+    private readonly RepeatedTiming _repeated = new(nowNs);
     private readonly byte[] _word = new byte[WordBytes];
 
     /// <summary>Latency for a fifth of the time, each direction's bandwidth for two fifths.</summary>
@@ -38,7 +38,7 @@ internal sealed class LinkLeader(ITransport transport, Rank peer, byte[] payload
         var latency = _repeated.Measure(limitNs / 5, TimeRoundTrip, elapsedNs => elapsedNs / 2e3);
         var roundTripNs = 2e3 * latency.Median;
 
-        // A payload's time holds one round trip: request and answer, or request and the payload's own way. What is left of it carries the
+        // A payload's time holds one round trip: its own way and that of the answer, or of the request. What is left of it carries the
         // bytes; on a link so fast that little is left, the difference of two noisy times must not make it infinite.
         double Rate(double elapsedNs) => payload.Length / Math.Max(elapsedNs - roundTripNs, elapsedNs / 2);
         var forward = _repeated.Measure(limitNs * 2 / 5, TimeForward, Rate);
@@ -49,27 +49,29 @@ internal sealed class LinkLeader(ITransport transport, Rank peer, byte[] payload
 
     private long TimeRoundTrip()
     {
-        var startNs = MonotonicClock.NowNs();
+        var startNs = nowNs();
         Ask(LinkRequest.Answer);
         transport.Receive(peer, _word);
-        return MonotonicClock.NowNs() - startNs;
+        return nowNs() - startNs;
     }
 
     private long TimeForward()
     {
-        var startNs = MonotonicClock.NowNs();
+        // The request goes ahead, so that either direction is timed over two messages, as a round trip is.
         Ask(LinkRequest.Take);
+        transport.Receive(peer, _word);
+        var startNs = nowNs();
         transport.Send(peer, payload);
         transport.Receive(peer, _word);
-        return MonotonicClock.NowNs() - startNs;
+        return nowNs() - startNs;
     }
 
     private long TimeBackward()
     {
-        var startNs = MonotonicClock.NowNs();
+        var startNs = nowNs();
         Ask(LinkRequest.Give);
         transport.Receive(peer, payload);
-        return MonotonicClock.NowNs() - startNs;
+        return nowNs() - startNs;
     }
 
     private void Ask(LinkRequest request)
@@ -94,6 +96,7 @@ internal static class LinkFollower
                     transport.Send(leader, word);
                     break;
                 case LinkRequest.Take:
+                    transport.Send(leader, word);
                     transport.Receive(leader, payload);
                     transport.Send(leader, word);
                     break;

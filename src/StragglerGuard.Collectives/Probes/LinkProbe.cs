@@ -27,7 +27,16 @@ public static class LinkProbe
     /// <exception cref="ArgumentException">Ranks disagree about the length of messages, or there are more or fewer nodes than ranks.</exception>
     /// <exception cref="Transports.CollectiveException">The group has ended.</exception>
     public static ImmutableArray<LinkReading> Measure(
-        Communicator communicator, ProbeOptions? options = null, IReadOnlyList<NodeId>? nodes = null)
+        Communicator communicator, ProbeOptions? options = null, IReadOnlyList<NodeId>? nodes = null) =>
+        Measure(communicator, MonotonicClock.NowNs, options, nodes);
+
+    /// <summary>As the public one.</summary>
+    /// <param name="communicator">The group's.</param>
+    /// <param name="nowNs">This rank's clock; the first rank of a link times it.</param>
+    /// <param name="options">Defaults where null.</param>
+    /// <param name="nodes">Where each rank is.</param>
+    internal static ImmutableArray<LinkReading> Measure(
+        Communicator communicator, Func<long> nowNs, ProbeOptions? options, IReadOnlyList<NodeId>? nodes)
     {
         ArgumentNullException.ThrowIfNull(communicator);
         options ??= new ProbeOptions();
@@ -46,7 +55,7 @@ public static class LinkProbe
         {
             // All at once: links of one round disturb each other as they do in a collective, those of another round don't.
             communicator.Barrier();
-            MeasureRound(communicator, round, roundNs, payload, table);
+            MeasureRound(communicator, nowNs, round, roundNs, payload, table);
         }
 
         // Every number has one rank that knows it; the others add zero.
@@ -66,14 +75,15 @@ public static class LinkProbe
         }
     }
 
-    private static void MeasureRound(Communicator communicator, int round, long roundNs, byte[] payload, double[] table)
+    private static void MeasureRound(
+        Communicator communicator, Func<long> nowNs, int round, long roundNs, byte[] payload, double[] table)
     {
         var worldSize = communicator.WorldSize;
         var link = RingRounds.LinkOf(communicator.Rank, round, worldSize);
         var transport = communicator.EnterLinkProbe(out var enterNs);
         if (link == communicator.Rank.Value)
         {
-            var figures = new LinkLeader(transport, RingRounds.EndOf(link, worldSize), payload).Measure(roundNs);
+            var figures = new LinkLeader(transport, RingRounds.EndOf(link, worldSize), payload, nowNs).Measure(roundNs);
             Write(table, link, figures);
         }
         else if (link >= 0)

@@ -73,15 +73,11 @@ internal readonly record struct FigureComparison(
             (own.RelativeSpread * own.RelativeSpread) + (reference.RelativeSpread * reference.RelativeSpread) + (between * between));
         double threshold = Math.Max(Math.Log(1 + options.EffectMin), options.SpreadSigmas * sigma);
         string numbers = Invariant($"{Name(part)} {own.Median:0.###} {Unit(part)}, {whose} is {reference.Median:0.###} {Unit(part)}");
-        string from = Invariant($"slow from {Math.Exp(threshold):0.00}× on");
-        if (logFactor > threshold)
-        {
-            return new(part, FigureStanding.Slow, logFactor, threshold, Invariant($"{numbers}: {Math.Exp(logFactor):0.00} times as long, {from}"));
-        }
-
-        return threshold > Math.Log(1 + options.OverlookedMax)
-            ? new(part, FigureStanding.Unknown, logFactor, threshold, Invariant($"{numbers}, but the spread is {sigma:P0}: less than {Math.Exp(threshold):0.00}× would go unseen"))
-            : new(part, FigureStanding.Fit, logFactor, threshold, Invariant($"{numbers}: {Math.Exp(logFactor):0.00} times as long, {from}"));
+        string judged = Invariant($"{numbers}: {Math.Exp(logFactor):0.00} times as long, slow from {Math.Exp(threshold):0.00}× on");
+        return logFactor > threshold ? new(part, FigureStanding.Slow, logFactor, threshold, judged)
+            : threshold <= Math.Log(1 + options.OverlookedMax) ? new(part, FigureStanding.Fit, logFactor, threshold, judged)
+            : new(part, FigureStanding.Unknown, logFactor, threshold, Invariant(
+                $"{numbers}, but repeats and peers spread by {sigma:P0}: slowness below {Math.Exp(threshold):0.00}× would go unseen"));
     }
 
     private static string Name(ProbedPart part) => part switch

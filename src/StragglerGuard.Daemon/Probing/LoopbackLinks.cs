@@ -15,6 +15,9 @@ namespace StragglerGuard.Daemon.Probing;
 /// <summary>A group whose ranks are threads of this process, connected by TCP over loopback, for as long as its links are measured.</summary>
 internal static class LoopbackLinks
 {
+    // Threads of one process meet at once or, for want of sockets, never.
+    private static readonly TransportOptions Prompt = new() { RendezvousTimeout = TimeSpan.FromSeconds(10) };
+
     /// <summary>Forms the group, measures, and dissolves it.</summary>
     /// <exception cref="CollectiveException">The group could not form, or ended.</exception>
     /// <exception cref="SocketException">The system grants no more sockets.</exception>
@@ -65,7 +68,7 @@ internal static class LoopbackLinks
 
     private static ImmutableArray<LinkReading> RunRank(Socket listener, IPEndPoint[] endpoints, TcpIdentity identity, ProbeOptions options)
     {
-        using TcpTransport transport = TcpTransport.Connect(listener, endpoints, identity);
+        using TcpTransport transport = TcpTransport.Connect(listener, endpoints, identity, Prompt);
         using var device = new CpuDevice();
         using var communicator = new Communicator(transport, device);
         try

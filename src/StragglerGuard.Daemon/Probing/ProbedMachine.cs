@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using StragglerGuard.Core.Probing;
+using static StragglerGuard.Daemon.CommandLine.TerminalText;
 
 namespace StragglerGuard.Daemon.Probing;
 
@@ -30,7 +31,7 @@ internal sealed record ProbedMachine(
 
             int fit = Findings.Links.Count(link => link is ProbeVerdict.Fit);
             int slow = Findings.Links.Count(link => link is ProbeVerdict.Slow);
-            return CommandLine.TerminalText.Say($"{Links.Length} links: {fit} fit, {slow} slow, {Links.Length - fit - slow} unknown");
+            return Say($"{Links.Length} link{(Links.Length == 1 ? "" : "s")}: {fit} fit, {slow} slow, {Links.Length - fit - slow} unknown");
         }
     }
 }

@@ -38,23 +38,44 @@ public sealed class DeviceProbeTests
     [Fact]
     public void Figures_OnADeviceWithAClockOfItsOwn_AreBuiltOnThatClock()
     {
-        using var device = new TimedDevice();
-
-        // One product takes 1 ms by the device's clock: 2·96³ operations.
+        using var device = new TimedDevice(1_000_000);
         GemmRateProbe.Measure(device, Brief).GFlopPerSecond.Median.Should().BeApproximately(2.0 * 96 * 96 * 96 / 1e6, 1e-9);
         MemoryBandwidthProbe.Measure(device, Brief).GBPerSecond.Median.Should().BeApproximately(2.0 * (1 << 20) / 1e6, 1e-9);
     }
 
     [Fact]
-    public void ASlowDevice_AmongItsLike_IsFoundByTheJudge()
+    public void Figures_OnADeviceThatDoesNotTellInTime_AreBuiltOnTheHostsClock()
     {
-        using var healthy = new CpuDevice();
-        using var failing = new RepeatingDevice(20);
+        using var device = new TimedDevice(1_000_000) { Tells = false };
+        var figure = GemmRateProbe.Measure(device, Brief).GFlopPerSecond;
+        figure.IsKnown.Should().BeTrue();
+        figure.Median.Should().NotBeApproximately(2.0 * 96 * 96 * 96 / 1e6, 1e-9);
+    }
 
-        // Slow by work: many times the difference that this machine's other load can make.
-        var peers = Enumerable.Range(0, 3).Select(_ => Probe(healthy)).ToArray();
-        var verdict = new ProbeJudge().Device(Probe(failing), peers);
-        verdict.Should().BeOfType<ProbeVerdict.Slow>(verdict.Reason).Which.Factor.Should().BeGreaterThan(1.5);
+    [Theory]
+    [InlineData(1_000_000, 0)]
+    [InlineData(1_080_000, 0)]
+    [InlineData(1_150_000, 1.15)]
+    [InlineData(2_000_000, 2)]
+    public void ADevice_AmongItsLike_IsJudgedByWhatItTakes(long operationNs, double factor)
+    {
+        var peers = new List<DeviceProbeReading>();
+        for (var peer = 0; peer < 3; peer++)
+        {
+            using var like = new TimedDevice(990_000 + (10_000 * peer));
+            peers.Add(Probe(like));
+        }
+
+        using var own = new TimedDevice(operationNs);
+        var verdict = new ProbeJudge().Device(Probe(own), peers);
+        if (factor == 0)
+        {
+            verdict.Should().BeOfType<ProbeVerdict.Fit>(verdict.Reason);
+        }
+        else
+        {
+            verdict.Should().BeOfType<ProbeVerdict.Slow>(verdict.Reason).Which.Factor.Should().BeApproximately(factor, 1e-6);
+        }
     }
 
     [Fact]
@@ -80,35 +101,13 @@ public sealed class DeviceProbeTests
     private static DeviceProbeReading Probe(IComputeDevice device) =>
         new(GemmRateProbe.Measure(device, Brief), MemoryBandwidthProbe.Measure(device, Brief));
 
-    /// <summary>Does each operation several times: slow by work, whatever the machine's speed.</summary>
-    private sealed class RepeatingDevice(int times) : ForwardingDevice
-    {
-        protected override void Do(Action operation)
-        {
-            for (var time = 0; time < times; time++)
-            {
-                operation();
-            }
-        }
-    }
-
-    /// <summary>Takes 1 ms for each operation, by its own clock.</summary>
-    private sealed class TimedDevice : ForwardingDevice
-    {
-        private long _nowNs;
-
-        public override DeviceEvent RecordEvent() => new(_nowNs);
-
-        protected override void Do(Action operation)
-        {
-            operation();
-            _nowNs += 1_000_000;
-        }
-    }
-
-    private abstract class ForwardingDevice : IComputeDevice
+    /// <summary>Takes a given time for each operation, by its own clock.</summary>
+    private sealed class TimedDevice(long operationNs) : IComputeDevice
     {
         private readonly CpuDevice _near = new();
+        private long _nowNs;
+
+        public bool Tells { get; init; } = true;
 
         public string Name => _near.Name;
 
@@ -132,12 +131,20 @@ public sealed class DeviceProbeTests
         public void Copy<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
             where T : unmanaged, IFloatingPointIeee754<T> => Do(() => _near.Copy(source, destination));
 
-        public virtual DeviceEvent RecordEvent() => _near.RecordEvent();
+        public DeviceEvent RecordEvent() => new(_nowNs);
 
-        public bool TryGetElapsedNs(DeviceEvent from, DeviceEvent to, out long elapsedNs) => _near.TryGetElapsedNs(from, to, out elapsedNs);
+        public bool TryGetElapsedNs(DeviceEvent from, DeviceEvent to, out long elapsedNs)
+        {
+            elapsedNs = to.Handle - from.Handle;
+            return Tells;
+        }
 
         public void Dispose() => _near.Dispose();
 
-        protected abstract void Do(Action operation);
+        private void Do(Action operation)
+        {
+            operation();
+            _nowNs += operationNs;
+        }
     }
 }

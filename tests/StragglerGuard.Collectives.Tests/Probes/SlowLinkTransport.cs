@@ -4,13 +4,17 @@ using StragglerGuard.Core;
 namespace StragglerGuard.Collectives.Tests.Probes;
 
 /// <summary>
-/// A transport whose links to some peers are slow by work, not by waiting: while a link is probed each message goes many times, each with
-/// an answer. Both ends of such a link must be wrapped.
+/// A rank's end of a group in which messages really move but take the time that a test gives them: by a clock of the rank's own, which
+/// moves with its messages only.
 /// </summary>
-internal sealed class SlowLinkTransport(ITransport inner, Func<Rank, Rank, bool> isSlow, int times) : ITransport
+/// <param name="inner">Moves the messages.</param>
+/// <param name="factorOf">How many times as long as a healthy link's a message from one rank to another takes.</param>
+internal sealed class SlowLinkTransport(ITransport inner, Func<Rank, Rank, double> factorOf) : ITransport
 {
-    private readonly byte[] _answer = new byte[1];
-    private bool _isProbing;
+    /// <summary>Of a healthy link: 10 µs a message, and a byte a ns.</summary>
+    public const double MessageNs = 10_000;
+
+    private double _nowNs;
 
     public Rank Rank => inner.Rank;
 
@@ -18,34 +22,22 @@ internal sealed class SlowLinkTransport(ITransport inner, Func<Rank, Rank, bool>
 
     public CancellationToken Aborted => inner.Aborted;
 
-    public void Enter(CollectiveStamp stamp)
-    {
-        _isProbing = stamp.Kind == CollectiveKind.LinkProbe;
-        inner.Enter(stamp);
-    }
+    public long NowNs() => (long)_nowNs;
+
+    public void Enter(CollectiveStamp stamp) => inner.Enter(stamp);
 
     public void Leave() => inner.Leave();
 
     public void Send(Rank to, ReadOnlySpan<byte> message)
     {
-        for (var time = 0; time < Extra(to); time++)
-        {
-            inner.Send(to, message);
-            inner.Receive(to, _answer);
-        }
-
         inner.Send(to, message);
+        _nowNs += (MessageNs + message.Length) * factorOf(Rank, to);
     }
 
     public void Receive(Rank from, Span<byte> message)
     {
-        for (var time = 0; time < Extra(from); time++)
-        {
-            inner.Receive(from, message);
-            inner.Send(from, _answer);
-        }
-
         inner.Receive(from, message);
+        _nowNs += (MessageNs + message.Length) * factorOf(from, Rank);
     }
 
     public void Exchange(Rank to, ReadOnlySpan<byte> message, Rank from, Span<byte> received) => inner.Exchange(to, message, from, received);
@@ -56,6 +48,4 @@ internal sealed class SlowLinkTransport(ITransport inner, Func<Rank, Rank, bool>
     public void Abort(string reason) => inner.Abort(reason);
 
     public void Dispose() => inner.Dispose();
-
-    private int Extra(Rank peer) => _isProbing && isSlow(Rank, peer) ? times - 1 : 0;
 }

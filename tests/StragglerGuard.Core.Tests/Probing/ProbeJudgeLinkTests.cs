@@ -52,6 +52,11 @@ public sealed class ProbeJudgeLinkTests
     }
 
     [Fact]
+    public void OneSlowInterface_OfManyThousand_IsNamed() =>
+        Judge.Links(Ring(20_000, new Random(12), link => link is 12_344 or 12_345 ? 1.4 : 1)).Faults
+            .Should().HaveCount(2).And.AllBeOfType<LinkFault.OfRank>().Which.Should().OnlyContain(fault => fault.Rank == new Rank(12_345));
+
+    [Fact]
     public void ABadCableAtASlowInterface_IsFoundBeyondIt()
     {
         // Rank 3's links are slow, the one to rank 4 much more so.
