@@ -198,6 +198,16 @@ public sealed class Communicator : IDisposable
         return Leave(enterNs);
     }
 
+    /// <summary>Ranks measure their links in pairs: all ranks call it, each then moves what it and its peer agree on, and leaves.</summary>
+    /// <param name="enterNs">When this rank came.</param>
+    internal ITransport EnterLinkProbe(out long enterNs)
+    {
+        enterNs = Enter(CollectiveKind.LinkProbe);
+        return _transport;
+    }
+
+    internal CollectiveTiming LeaveLinkProbe(long enterNs) => Leave(enterNs);
+
     /// <summary>Frees scratch memory. The transport is told nothing: dispose it too.</summary>
     public void Dispose()
     {

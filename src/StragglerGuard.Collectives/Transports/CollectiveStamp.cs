@@ -17,6 +17,9 @@ public enum CollectiveKind
 
     /// <summary>Nobody leaves before everyone has come.</summary>
     Barrier = 4,
+
+    /// <summary>Neighbours in the ring measure the link between them.</summary>
+    LinkProbe = 5,
 }
 
 /// <summary>Names one collective of a group: all ranks call the same kinds in the same order.</summary>
@@ -40,6 +43,7 @@ public readonly record struct CollectiveStamp(CollectiveKind Kind, long Sequence
             CollectiveKind.AllGather => "all-gather",
             CollectiveKind.Broadcast => "broadcast",
             CollectiveKind.Barrier => "barrier",
+            CollectiveKind.LinkProbe => "link probe",
             _ => $"collective of kind {(int)Kind}",
         };
         return $"{name} #{Sequence}";

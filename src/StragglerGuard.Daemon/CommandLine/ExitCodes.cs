@@ -9,6 +9,9 @@ internal static class ExitCodes
     /// <summary>The result could not be written.</summary>
     public const int NotWritten = 1;
 
+    /// <summary>What was asked for could not be measured; one message says why.</summary>
+    public const int NotMeasured = 1;
+
     /// <summary>Arguments or the input can't be used; one message says why.</summary>
     public const int BadInput = 2;
 }

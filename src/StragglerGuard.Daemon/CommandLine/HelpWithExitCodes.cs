@@ -15,6 +15,16 @@ internal sealed class HelpWithExitCodes(HelpAction usual) : SynchronousCommandLi
     {
         int result = usual.Invoke(parseResult);
         TextWriter output = parseResult.InvocationConfiguration.Output;
+        if (parseResult.CommandResult.Command is CommandWithNotes own)
+        {
+            foreach (string note in own.Notes)
+            {
+                output.WriteLine(note);
+            }
+
+            return result;
+        }
+
         output.WriteLine("Bad records:");
         output.WriteLine("  Named with file and line on stderr and left out; the others are judged.");
         output.WriteLine();

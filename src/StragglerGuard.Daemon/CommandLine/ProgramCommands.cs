@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using StragglerGuard.Daemon.Analysis;
 using StragglerGuard.Daemon.History;
 using StragglerGuard.Daemon.Judging;
+using StragglerGuard.Daemon.Probing;
 
 namespace StragglerGuard.Daemon.CommandLine;
 
@@ -45,13 +46,15 @@ internal static class ProgramCommands
             + "  stragglerguard replay timings.csv --what-if   and tell what dealing the micro-batches anew would have won\n"
             + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
             + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n"
-            + "  stragglerguard history --follow               what the guardian decides, and why")
+            + "  stragglerguard history --follow               what the guardian decides, and why\n"
+            + "  stragglerguard probe --ranks 4                measure this machine: matrix products, memory, links over loopback")
         {
             help,
             new VersionOption(),
             ReplayCommand.Build(output, error),
             AnalyzeCommand.Build(output, error),
             HistoryCommand.Build(output, error),
+            ProbeCommand.Build(output, error),
         };
     }
 }
