@@ -261,18 +261,24 @@ public abstract class PartialReducerTests<TGroups>
 
             (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0, "rank {0}", rank);
 
-            // The communication threads are in this too; a test host of its own accord is not quite silent.
-            communicator.Barrier();
-            var all = GC.GetTotalAllocatedBytes(precise: true);
-            communicator.Barrier();
-            for (var step = 0; step < 300; step++)
+            // The communication threads are in this too. A test host is not quite silent itself, but it is now and then.
+            var least = long.MaxValue;
+            for (var round = 0; round < 5; round++)
             {
-                reducer.BeginStep(1, late);
-                reducer.Finish(ballot);
+                communicator.Barrier();
+                var all = GC.GetTotalAllocatedBytes(precise: true);
+                communicator.Barrier();
+                for (var step = 0; step < Steps; step++)
+                {
+                    reducer.BeginStep(1, late);
+                    reducer.Finish(ballot);
+                }
+
+                communicator.Barrier();
+                least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - all);
             }
 
-            communicator.Barrier();
-            (GC.GetTotalAllocatedBytes(precise: true) - all).Should().BeLessThan(300 * 24, "one object a step would be that much");
+            least.Should().BeLessThan(Steps * 24, "one object a step would be that much");
         });
     }
 
