@@ -474,7 +474,7 @@ public sealed class PartialReducer<T> : IDisposable
     {
         if (length != _lateBallot.Length)
         {
-            throw new ArgumentException($"A ballot has {_lateBallot.Length} entries, not {length}.", nameof(length));
+            throw new ArgumentException($"A ballot has {_lateBallot.Length} entries, not {length}.");
         }
     }
 
