@@ -9,7 +9,7 @@ namespace StragglerGuard.Collectives.Operations;
 
 /// <summary>The collectives of one rank: all ranks call the same ones in the same order, with equal lengths.</summary>
 /// <remarks>
-/// Belongs to one thread. Every call returns when this rank is done, throws <see cref="CollectiveException"/> when the group has
+/// Belongs to one thread; a <see cref="PartialReducer{T}"/> borrows it for the length of a step. Every call returns when this rank is done, throws <see cref="CollectiveException"/> when the group has
 /// ended (from then on every call does), and allocates nothing once the largest size has been seen. Results are the same bits on
 /// all ranks. Vectors of devices whose memory the host can't see go through host memory piece by piece. A rank that fails on its
 /// own between or inside calls should tell the others with <see cref="ITransport.Abort"/>: until then they wait.
@@ -30,6 +30,7 @@ public sealed class Communicator : IDisposable
     private readonly HostScratch _sums = new();
     private readonly byte[] _small;
     private long _sequence;
+    private Thread? _holder;
 
     /// <summary>The collectives of a group.</summary>
     /// <param name="transport">This rank's end of the group; stays the caller's to dispose.</param>
@@ -58,6 +59,15 @@ public sealed class Communicator : IDisposable
 
     /// <summary>Cancelled as soon as the group has ended, also while this rank computes.</summary>
     public CancellationToken Aborted => _transport.Aborted;
+
+    /// <summary>This rank's end of the group.</summary>
+    internal ITransport Transport => _transport;
+
+    /// <summary>Whether a partial reducer lives on it: there is one at most.</summary>
+    internal bool HasPartialReducer { get; set; }
+
+    /// <summary>What the next collective will be counted as: the same at all ranks between collectives.</summary>
+    internal long NextSequence => _sequence;
 
     /// <summary>Every rank's vector becomes the sum of all.</summary>
     /// <param name="vector">Equal length on all ranks.</param>
@@ -91,6 +101,29 @@ public sealed class Communicator : IDisposable
     {
         var enterNs = Enter(CollectiveKind.AllReduce);
         AllReduceInWindows(vector);
+        return Leave(enterNs);
+    }
+
+    /// <summary>As the other <c>AllReduce</c>, with host memory standing in for this rank's vector, which is neither read nor written.</summary>
+    /// <param name="absent">Whose place is taken.</param>
+    /// <param name="standIn">As long; becomes the sum.</param>
+    internal CollectiveTiming AllReduceInPlaceOf<T>(DeviceSlice<T> absent, Span<T> standIn)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var enterNs = Enter(CollectiveKind.AllReduce);
+        if (absent.Buffer.IsHostVisible)
+        {
+            AllReduceInWindows(standIn);
+        }
+        else
+        {
+            // The same windows as the peers' vectors are cut into.
+            for (var at = 0; at < standIn.Length; at += StagedWindowElements)
+            {
+                AllReduceInWindows(standIn.Slice(at, Math.Min(StagedWindowElements, standIn.Length - at)));
+            }
+        }
+
         return Leave(enterNs);
     }
 
@@ -215,8 +248,25 @@ public sealed class Communicator : IDisposable
         _sums.Dispose();
     }
 
+    /// <summary>From now on this thread only may call collectives; null: whoever calls. The caller sees to the fences.</summary>
+    internal void LendTo(Thread? holder) => _holder = holder;
+
+    internal void RequireOwn<T>(DeviceSlice<T> slice)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (!ReferenceEquals(slice.Buffer?.Device, _device))
+        {
+            throw new ArgumentException("The slice does not live on this communicator's device.");
+        }
+    }
+
     private long Enter(CollectiveKind kind)
     {
+        if (_holder is not null && _holder != Thread.CurrentThread)
+        {
+            throw new InvalidOperationException("The communicator belongs to a partial reduction until the step's Finish has returned.");
+        }
+
         var enterNs = MonotonicClock.NowNs();
         _transport.Enter(new CollectiveStamp(kind, _sequence));
         return enterNs;
@@ -346,15 +396,6 @@ public sealed class Communicator : IDisposable
         typeof(T) == typeof(float) ? (RingReducer<T>)(object)_singleReducer
         : typeof(T) == typeof(double) ? (RingReducer<T>)(object)_doubleReducer
         : throw new NotSupportedException($"Collectives sum float and double, not {typeof(T).Name}.");
-
-    private void RequireOwn<T>(DeviceSlice<T> slice)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        if (!ReferenceEquals(slice.Buffer?.Device, _device))
-        {
-            throw new ArgumentException("The slice does not live on this communicator's device.");
-        }
-    }
 
     private void RequireRank(Rank root)
     {

@@ -23,22 +23,28 @@ internal sealed record CollectiveAbort(AbortCause Cause, Rank[] Ranks, string Re
 
     public static CollectiveAbort Left(Rank rank) => new(AbortCause.RankLost, [rank], "left the group");
 
+    /// <summary>What is said of ranks that were waited for in vain.</summary>
+    public static string DidNotCome(CollectiveStamp stamp, TimeSpan timeout) => $"did not come to {stamp} within {timeout.TotalSeconds:0.###} s";
+
+    /// <summary>What is said of ranks that say no more where they are.</summary>
+    public static string GaveNoAnswer(CollectiveStamp stamp, TimeSpan timeout) =>
+        $"gave no answer, after {timeout.TotalSeconds:0.###} s of waiting in {stamp}";
+
     /// <summary>Ranks that were waited for in vain.</summary>
     /// <param name="behind">Ranks that had not entered, or did not answer; may be empty.</param>
     /// <param name="waitedOn">The neighbour that was to send or take data: named only if nobody is behind.</param>
     /// <param name="stamp">What was waited in.</param>
     /// <param name="timeout">How long.</param>
-    public static CollectiveAbort TimedOut(List<Rank> behind, Rank waitedOn, CollectiveStamp stamp, TimeSpan timeout)
-    {
-        var waited = $"{timeout.TotalSeconds:0.###} s";
-        return behind.Count > 0
-            ? new CollectiveAbort(AbortCause.TimedOut, [.. behind], $"did not come to {stamp} within {waited}")
-            : new CollectiveAbort(AbortCause.TimedOut, [waitedOn], $"came to {stamp}, but moved no data for {waited}");
-    }
+    public static CollectiveAbort TimedOut(List<Rank> behind, Rank waitedOn, CollectiveStamp stamp, TimeSpan timeout) => behind.Count > 0
+        ? Late(behind, DidNotCome(stamp, timeout))
+        : Late([waitedOn], $"came to {stamp}, but moved no data for {timeout.TotalSeconds:0.###} s");
 
     /// <summary>Ranks whose connections stand, but who say no more where they are: frozen, or cut off.</summary>
     public static CollectiveAbort Silent(List<Rank> silent, CollectiveStamp stamp, TimeSpan timeout) =>
-        new(AbortCause.TimedOut, [.. silent], $"gave no answer, after {timeout.TotalSeconds:0.###} s of waiting in {stamp}");
+        Late(silent, GaveNoAnswer(stamp, timeout));
+
+    /// <summary>Ranks that held the others up.</summary>
+    public static CollectiveAbort Late(IReadOnlyList<Rank> late, string reason) => new(AbortCause.TimedOut, [.. late], reason);
 
     public static CollectiveAbort Mismatch(Rank peer, CollectiveStamp theirs, int theirBytes, Rank own, CollectiveStamp mine, int bytes) =>
         new(

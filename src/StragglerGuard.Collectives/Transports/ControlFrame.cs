@@ -18,6 +18,9 @@ internal enum ControlFrameKind : byte
 
     /// <summary>The group has ended. {cause u8, count u8, ranks i32 …, reason UTF-8}</summary>
     Abort = 4,
+
+    /// <summary>A control word. {word i64}</summary>
+    Signal = 5,
 }
 
 /// <summary>Frames of the control connection: {payload bytes u16, kind u8, payload}, little-endian.</summary>
@@ -25,6 +28,7 @@ internal static class ControlFrame
 {
     public const int HeaderBytes = 3;
     public const int BytesMax = 1536;
+    public const int SignalBytes = HeaderBytes + sizeof(long);
     private const int RanksMax = 128;
     private const int ReasonBytesMax = 900;
 
@@ -33,6 +37,13 @@ internal static class ControlFrame
     public static byte[] Answer(long question, long enteredPacked) => WithNumbers(ControlFrameKind.Answer, question, enteredPacked);
 
     public static byte[] Goodbye(long completed) => WithNumbers(ControlFrameKind.Goodbye, completed);
+
+    /// <summary>Writes the frame into memory of the caller's: words are sent every step.</summary>
+    public static void WriteSignal(Span<byte> frame, long word)
+    {
+        WriteHeader(frame, ControlFrameKind.Signal, sizeof(long));
+        BinaryPrimitives.WriteInt64LittleEndian(frame[HeaderBytes..], word);
+    }
 
     public static byte[] Abort(CollectiveAbort abort)
     {
@@ -102,7 +113,7 @@ internal static class ControlFrame
 
     private static bool IsPlausible(ControlFrameKind kind, int length) => kind switch
     {
-        ControlFrameKind.Question or ControlFrameKind.Goodbye => length == 8,
+        ControlFrameKind.Question or ControlFrameKind.Goodbye or ControlFrameKind.Signal => length == 8,
         ControlFrameKind.Answer => length == 16,
         ControlFrameKind.Abort => length >= 2,
         _ => false,
@@ -122,9 +133,14 @@ internal static class ControlFrame
     private static byte[] New(ControlFrameKind kind, int payloadBytes)
     {
         var frame = new byte[HeaderBytes + payloadBytes];
+        WriteHeader(frame, kind, payloadBytes);
+        return frame;
+    }
+
+    private static void WriteHeader(Span<byte> frame, ControlFrameKind kind, int payloadBytes)
+    {
         BinaryPrimitives.WriteUInt16LittleEndian(frame, (ushort)payloadBytes);
         frame[2] = (byte)kind;
-        return frame;
     }
 
     private static byte[] Truncate(string reason)

@@ -4,9 +4,12 @@ namespace StragglerGuard.Collectives.Transports;
 
 /// <summary>Moves bytes between the ranks of one group, and notices when one of them is gone or late.</summary>
 /// <remarks>
-/// Used by one thread, except <see cref="Abort"/> and <see cref="Aborted"/>. Messages between two ranks arrive in the order sent
-/// and must be received in the length sent. Every moving call throws <see cref="CollectiveException"/> once the group has ended,
-/// and allocates nothing otherwise.
+/// Used by one thread at a time, except <see cref="Abort"/>, <see cref="Aborted"/>, <see cref="GiveUpOn"/> and the control words
+/// (<see cref="Signal"/>, <see cref="WaitSignal"/>), which go beside the collectives: a rank can be spoken to while its thread
+/// computes. Messages between two ranks arrive in the order sent and must be received in the length sent; so do control words
+/// among themselves. Every moving call throws <see cref="CollectiveException"/> once the group has ended, and allocates nothing
+/// otherwise. <see cref="IDisposable.Dispose"/> at a point where all ranks have done the same collectives ends a group in good
+/// order, whoever closes first: nobody is taken for lost, and the next generation can be formed at once.
 /// </remarks>
 public interface ITransport : IDisposable
 {
@@ -18,6 +21,10 @@ public interface ITransport : IDisposable
 
     /// <summary>Cancelled as soon as the group has ended, also while this rank computes.</summary>
     CancellationToken Aborted { get; }
+
+    /// <summary>How long a wait for other ranks may stand still before it is given up.</summary>
+    /// <value>More than zero.</value>
+    TimeSpan StandstillMax { get; }
 
     /// <summary>Announces that this rank has come to a collective. All moving calls lie between this and <see cref="Leave"/>.</summary>
     /// <exception cref="CollectiveException">The group has ended.</exception>
@@ -50,6 +57,29 @@ public interface ITransport : IDisposable
     /// <summary>Ends the group for all ranks in this rank's name. May be called from any thread.</summary>
     /// <param name="reason">What the others will read; up to about 900 bytes of it.</param>
     void Abort(string reason);
+
+    /// <summary>Ends the group for all ranks because others did not come in time. May be called from any thread.</summary>
+    /// <param name="late">Who did not come, ascending; not empty.</param>
+    /// <param name="reason">What is said of them, for example <c>did not come to all-reduce #418 within 30 s</c>.</param>
+    void GiveUpOn(IReadOnlyList<Rank> late, string reason);
+
+    /// <summary>Sends a control word. Never waits for the receiver, and may be called from any thread.</summary>
+    /// <param name="to">Any rank; this one too.</param>
+    /// <param name="word">Its meaning is the caller's affair.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Not a rank of the group.</exception>
+    /// <exception cref="CollectiveException">The group has ended.</exception>
+    void Signal(Rank to, long word);
+
+    /// <summary>Waits for the next control word from any rank. May be called from any thread, by one at a time.</summary>
+    /// <param name="neededSequence">
+    /// The collective that the wait prepares: a rank that has left without having done it ends the group. −1 where nothing is needed of
+    /// anyone.
+    /// </param>
+    /// <param name="patience">How long at most; zero only looks, <see cref="Timeout.InfiniteTimeSpan"/> waits for ever.</param>
+    /// <param name="signal">The word.</param>
+    /// <returns>False when none came in time.</returns>
+    /// <exception cref="CollectiveException">The group has ended.</exception>
+    bool WaitSignal(long neededSequence, TimeSpan patience, out RankSignal signal);
 }
 
 /// <summary>Takes a message in chunks.</summary>

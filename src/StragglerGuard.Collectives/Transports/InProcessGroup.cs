@@ -8,6 +8,7 @@ public sealed class InProcessGroup
     private readonly InProcessLane[] _lanes;
     private readonly RankProgress[] _progress;
     private readonly InProcessTransport[] _transports;
+    private readonly SignalBox[] _boxes;
 
     private int _events;
 
@@ -17,6 +18,7 @@ public sealed class InProcessGroup
         _lanes = new InProcessLane[worldSize * worldSize];
         _progress = new RankProgress[worldSize];
         _transports = new InProcessTransport[worldSize];
+        _boxes = new SignalBox[worldSize];
         for (var i = 0; i < _lanes.Length; i++)
         {
             _lanes[i] = new InProcessLane();
@@ -25,6 +27,7 @@ public sealed class InProcessGroup
         for (var rank = 0; rank < worldSize; rank++)
         {
             _progress[rank] = new RankProgress();
+            _boxes[rank] = new SignalBox();
             _transports[rank] = new InProcessTransport(this, new Rank(rank));
         }
     }
@@ -58,6 +61,11 @@ public sealed class InProcessGroup
 
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="peer"/> is not another rank of the group.</exception>
     internal InProcessLane LaneFrom(Rank peer, Rank own) => _lanes[(RequirePeer(peer, own) * WorldSize) + own.Value];
+
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="rank"/> is not of the group.</exception>
+    internal SignalBox Box(Rank rank) => (uint)rank.Value < (uint)WorldSize
+        ? _boxes[rank.Value]
+        : throw new ArgumentOutOfRangeException(nameof(rank), rank, $"There is no such rank among {WorldSize}.");
 
     internal RankProgress Progress(Rank rank) => _progress[rank.Value];
 
@@ -107,6 +115,11 @@ public sealed class InProcessGroup
         foreach (var lane in _lanes)
         {
             lane.Wake();
+        }
+
+        foreach (var box in _boxes)
+        {
+            box.Wake();
         }
     }
 }

@@ -9,13 +9,15 @@ internal sealed unsafe class InProcessTransport : ITransport
     private readonly RankProgress _own;
     private readonly long _timeoutNs;
     private readonly int _chunkBytes;
-    private bool _disposed;
+    private readonly SignalBox _box;
+    private volatile bool _disposed;
 
     public InProcessTransport(InProcessGroup group, Rank rank)
     {
         _group = group;
         Rank = rank;
         _own = group.Progress(rank);
+        _box = group.Box(rank);
         _timeoutNs = (long)group.Options.Timeout.TotalNanoseconds;
         _chunkBytes = group.Options.ChunkBytes;
     }
@@ -28,6 +30,9 @@ internal sealed unsafe class InProcessTransport : ITransport
 
     /// <inheritdoc/>
     public CancellationToken Aborted => _group.Latch.Token;
+
+    /// <inheritdoc/>
+    public TimeSpan StandstillMax => _group.Options.Timeout;
 
     /// <inheritdoc/>
     public void Enter(CollectiveStamp stamp)
@@ -114,6 +119,49 @@ internal sealed unsafe class InProcessTransport : ITransport
     {
         ArgumentNullException.ThrowIfNull(reason);
         _group.Abort(CollectiveAbort.GaveUp(Rank, reason));
+    }
+
+    /// <inheritdoc/>
+    public void GiveUpOn(IReadOnlyList<Rank> late, string reason)
+    {
+        ArgumentNullException.ThrowIfNull(late);
+        ArgumentOutOfRangeException.ThrowIfZero(late.Count, nameof(late));
+        ArgumentNullException.ThrowIfNull(reason);
+        _group.Abort(CollectiveAbort.Late(late, reason));
+    }
+
+    /// <inheritdoc/>
+    public void Signal(Rank to, long word)
+    {
+        var box = _group.Box(to);
+        _group.Latch.ThrowIfSet(_own);
+        box.Post(Rank, word);
+    }
+
+    /// <inheritdoc/>
+    public bool WaitSignal(long neededSequence, TimeSpan patience, out RankSignal signal)
+    {
+        var wait = new SignalWait(patience);
+        while (true)
+        {
+            var seenEvents = _box.Events;
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _group.Latch.ThrowIfSet(_own);
+            if (_group.FindLeftBefore(neededSequence) is { } left)
+            {
+                End(CollectiveAbort.Left(left));
+            }
+
+            if (_box.TryTake(seenEvents, wait.RemainingMs, out signal))
+            {
+                return true;
+            }
+
+            if (wait.RemainingMs == 0)
+            {
+                return false;
+            }
+        }
     }
 
     /// <summary>Leaves the group: a goodbye, no error, unless a collective still needs this rank.</summary>

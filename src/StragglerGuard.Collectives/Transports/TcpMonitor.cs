@@ -19,6 +19,7 @@ internal sealed class TcpMonitor
     private readonly TcpLink[] _links;
     private readonly RankProgress _own;
     private readonly AbortLatch _latch;
+    private readonly SignalBox _box;
     private readonly TransportOptions _options;
     private readonly long _timeoutNs;
     private readonly int _sliceUs;
@@ -32,11 +33,12 @@ internal sealed class TcpMonitor
     private long _question;
     private long _askedAtNs;
 
-    public TcpMonitor(Rank rank, TcpLink[] links, RankProgress own, AbortLatch latch, TransportOptions options)
+    public TcpMonitor(Rank rank, TcpLink[] links, RankProgress own, AbortLatch latch, SignalBox box, TransportOptions options)
     {
         _links = links;
         _own = own;
         _latch = latch;
+        _box = box;
         _options = options;
         _timeoutNs = (long)options.Timeout.TotalNanoseconds;
         _sliceUs = (int)Math.Clamp(options.Timeout.TotalMicroseconds / 10, 2_000, 50_000);
@@ -70,6 +72,7 @@ internal sealed class TcpMonitor
         }
 
         _latch.Set(abort);
+        _box.Wake();
     }
 
     /// <summary>The data connection to a peer has ended: waits until it is known why, and throws it.</summary>
@@ -112,9 +115,13 @@ internal sealed class TcpMonitor
     }
 
     /// <summary>Ends the thread without a word, as a kill would.</summary>
-    public void Sever()
+    public void Sever(CollectiveAbort abort)
     {
+        // This rank's own threads must come back too, and nothing more may be said.
         Volatile.Write(ref _isSevered, true);
+        Interlocked.Exchange(ref _isAborting, 1);
+        _latch.Set(abort);
+        _box.Wake();
         Volatile.Write(ref _stopAtNs, 0);
         _thread.Join();
     }
@@ -225,6 +232,10 @@ internal sealed class TcpMonitor
                 return true;
             case ControlFrameKind.Goodbye:
                 link.Progress.LeaveAfter(ControlFrame.ReadNumber(payload, 0));
+                _box.Wake();
+                return true;
+            case ControlFrameKind.Signal:
+                _box.Post(link.Peer, ControlFrame.ReadNumber(payload, 0));
                 return true;
             default:
                 if (ControlFrame.ReadAbort(payload) is not { } abort)
@@ -232,9 +243,10 @@ internal sealed class TcpMonitor
                     return false;
                 }
 
-                // Whoever ends the group closes its connections next, and is not dead for that.
-                link.Progress.Leave();
+                // Whoever ends the group closes its connections next, and is not dead for that. First the reason, then the leaving:
+                // a thread that waits for a word must not find a rank gone before it can know why.
                 Abort(abort);
+                link.Progress.Leave();
                 return true;
         }
     }
@@ -242,14 +254,18 @@ internal sealed class TcpMonitor
     private void CheckGoodbyes()
     {
         var entered = _own.EnteredSequence;
-        if (entered <= _own.CompletedSequence)
+        if (entered > _own.CompletedSequence)
         {
-            return;
+            RequirePresent(entered);
         }
+    }
 
+    /// <summary>Ends the group if a rank has left without having done a collective.</summary>
+    public void RequirePresent(long sequence)
+    {
         foreach (var link in _links)
         {
-            if (link.Progress.HasLeft && link.Progress.CompletedSequence < entered)
+            if (link.Progress.HasLeft && link.Progress.CompletedSequence < sequence)
             {
                 Abort(CollectiveAbort.Left(link.Peer));
             }

@@ -26,11 +26,13 @@ public sealed class TcpTransport : ITransport
     private readonly byte[] _chunk;
     private readonly List<Socket> _readable = new(1);
     private readonly List<Socket> _writable = new(1);
-    private bool _disposed;
+    private readonly SignalBox _box = new();
+    private volatile bool _disposed;
 
     private TcpTransport(Rank rank, int worldSize, TcpLink[] links, TransportOptions options)
     {
         Rank = rank;
+        StandstillMax = options.Timeout;
         WorldSize = worldSize;
         _chunk = GC.AllocateUninitializedArray<byte>(options.ChunkBytes, pinned: true);
         _links = new TcpLink?[worldSize];
@@ -39,7 +41,7 @@ public sealed class TcpTransport : ITransport
             _links[link.Peer.Value] = link;
         }
 
-        _monitor = new TcpMonitor(rank, links, _own, _latch, options);
+        _monitor = new TcpMonitor(rank, links, _own, _latch, _box, options);
         _monitor.Start();
     }
 
@@ -51,6 +53,9 @@ public sealed class TcpTransport : ITransport
 
     /// <inheritdoc/>
     public CancellationToken Aborted => _latch.Token;
+
+    /// <inheritdoc/>
+    public TimeSpan StandstillMax { get; }
 
     /// <summary>A socket that listens on loopback, on a port that the system chooses.</summary>
     public static Socket ListenOnLoopback()
@@ -128,6 +133,55 @@ public sealed class TcpTransport : ITransport
         _monitor.Abort(CollectiveAbort.GaveUp(Rank, reason));
     }
 
+    /// <inheritdoc/>
+    public void GiveUpOn(IReadOnlyList<Rank> late, string reason)
+    {
+        ArgumentNullException.ThrowIfNull(late);
+        ArgumentOutOfRangeException.ThrowIfZero(late.Count, nameof(late));
+        ArgumentNullException.ThrowIfNull(reason);
+        _monitor.Abort(CollectiveAbort.Late(late, reason));
+    }
+
+    /// <inheritdoc/>
+    public void Signal(Rank to, long word)
+    {
+        if (to == Rank)
+        {
+            _latch.ThrowIfSet(_own);
+            _box.Post(to, word);
+            return;
+        }
+
+        var link = Link(to);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _latch.ThrowIfSet(_own);
+        Span<byte> frame = stackalloc byte[ControlFrame.SignalBytes];
+        ControlFrame.WriteSignal(frame, word);
+        link.TrySendControl(frame);
+    }
+
+    /// <inheritdoc/>
+    public bool WaitSignal(long neededSequence, TimeSpan patience, out RankSignal signal)
+    {
+        var wait = new SignalWait(patience);
+        while (true)
+        {
+            var seenEvents = _box.Events;
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _monitor.RequirePresent(neededSequence);
+            _latch.ThrowIfSet(_own);
+            if (_box.TryTake(seenEvents, wait.RemainingMs, out signal))
+            {
+                return true;
+            }
+
+            if (wait.RemainingMs == 0)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>
     /// Leaves the group: a goodbye, no error, unless a collective still needs this rank. Waits up to 250 ms for peers to read it.
     /// </summary>
@@ -136,6 +190,7 @@ public sealed class TcpTransport : ITransport
         if (!_disposed)
         {
             _disposed = true;
+            _box.Wake();
             _monitor.Stop();
             Close();
         }
@@ -145,7 +200,7 @@ public sealed class TcpTransport : ITransport
     internal void Sever()
     {
         _disposed = true;
-        _monitor.Sever();
+        _monitor.Sever(CollectiveAbort.Died(Rank, "severed"));
         foreach (var link in _links)
         {
             link?.Data.LingerState = new LingerOption(enable: true, 0);

@@ -6,7 +6,8 @@ using StragglerGuard.Benchmarks.Workloads;
 namespace StragglerGuard.Benchmarks.Groups;
 
 /// <summary>
-/// Four ranks' ring all-reduce against copying one rank's vector once, and their ballot against the least that lets them agree.
+/// Four ranks' ring all-reduce against copying one rank's vector once, and their ballot against the least that lets them agree; and what
+/// it costs to be able to do without the late.
 /// </summary>
 /// <remarks>
 /// Bus bandwidth as in NCCL's tests: 2·(n − 1)/n · bytes ÷ time, which is what each rank sends. On one machine all ranks share its memory,
@@ -17,6 +18,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
     private const int Ranks = 4;
     private const int ElementsPerMebibyte = (1 << 20) / sizeof(float);
     private const int BallotsPerTurn = 50;
+    private const int StepEndsPerTurn = 10;
 
     private static readonly int[] s_mebibytes = [1, 4, 16, 64];
     private static readonly int[] s_mebibytesQuick = [1, 16];
@@ -25,7 +27,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
     public string Name => "allreduce";
 
     /// <inheritdoc/>
-    public string Summary => "ring all-reduce of four ranks, against a memory copy; and their ballot";
+    public string Summary => "ring all-reduce of four ranks, against a memory copy; their ballot; partial reduction";
 
     /// <inheritdoc/>
     public IEnumerable<Row> Measure(Effort effort)
@@ -45,6 +47,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
 
             using var barrier = new ThreadBarrier(Ranks);
             yield return CompareBallot(effort, group, "in process", "barrier of the runtime", barrier.Meetings(BallotsPerTurn));
+            yield return ComparePartial(effort, group, "in process");
         }
 
         using (RankGroup group = RankGroup.OverLoopback(Ranks, source.Length))
@@ -56,6 +59,7 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
 
             using var echo = new LoopbackEcho(RankGroup.BallotElements * sizeof(double));
             yield return CompareBallot(effort, group, "over TCP", "round trip of a bare socket", echo.RoundTrips(BallotsPerTurn));
+            yield return ComparePartial(effort, group, "over TCP");
         }
     }
 
@@ -77,6 +81,19 @@ internal sealed class AllReduceGroup : IBenchmarkGroup
                 $"memory copy: {Quantity.Time(series[1].MedianNs)}, {Quantity.Digits(bytes / series[1].MedianNs)} GB/s",
                 series[0].MedianNs / series[1].MedianNs);
         }
+    }
+
+    /// <summary>What it costs that the reduction could do without some ranks, where it does not.</summary>
+    private static Row ComparePartial(Effort effort, RankGroup group, string transport)
+    {
+        Series[] series = Interleaved.Run(
+            effort,
+            group.StepEnds(ElementsPerMebibyte, StepEndsPerTurn, isPartial: true),
+            group.StepEnds(ElementsPerMebibyte, StepEndsPerTurn, isPartial: false));
+        return Row.Of(
+            $"partial reduction, {Ranks} ranks {transport}, none late, 1 MiB",
+            $"{Quantity.Time(series[0].MedianNs)}; {Quantity.Bytes(series[0].BytesPerOperation)}",
+            "ballot and all-reduce", series[0], series[1]);
     }
 
     private static Row CompareBallot(Effort effort, RankGroup group, string transport, string peerName, Contestant peer)

@@ -22,6 +22,7 @@ internal sealed class RankGroup : IDisposable
     private readonly CollectiveTiming[] _first;
     private readonly CollectiveTiming[] _last;
     private readonly long[] _bytes;
+    private PartialReducer<float>[] _reducers = [];
 
     private RankGroup(RankCrew crew, IReadOnlyList<ITransport> transports, int elementsMax)
     {
@@ -73,11 +74,54 @@ internal sealed class RankGroup : IDisposable
         }
     });
 
+    /// <summary>Ends of steps back to back: a ballot and an all-reduce.</summary>
+    /// <param name="elements">Gradients.</param>
+    /// <param name="count">Steps a turn.</param>
+    /// <param name="isPartial">Through a partial reducer, which could do without some of them; else the two collectives alone.</param>
+    public Contestant StepEnds(int elements, int count, bool isPartial)
+    {
+        if (isPartial && _reducers.Length == 0)
+        {
+            _reducers = new PartialReducer<float>[_crew.Ranks];
+            _crew.Run(rank => _reducers[rank] = new PartialReducer<float>(
+                _communicators[rank], _vectors[rank].Slice(0, elements), BallotElements));
+        }
+
+        return Timed(count, rank =>
+        {
+            Span<double> ballot = stackalloc double[BallotElements];
+            ballot.Clear();
+            _communicators[rank].Barrier();
+            for (int i = 0; i < count; i++)
+            {
+                CollectiveTiming first;
+                if (isPartial)
+                {
+                    _reducers[rank].BeginStep(backups: 0, ballot);
+                    PartialReduction reduction = _reducers[rank].Finish(ballot);
+                    (first, _last[rank]) = (reduction.Ballot, reduction.Gradients);
+                }
+                else
+                {
+                    first = _communicators[rank].AllReduce(ballot);
+                    _last[rank] = _communicators[rank].AllReduce(_vectors[rank].Slice(0, elements));
+                }
+
+                _first[rank] = i == 0 ? first : _first[rank];
+            }
+        });
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _crew.Run(rank =>
         {
+            if (_reducers.Length > 0)
+            {
+                _reducers[rank].Dispose();
+            }
+
             _communicators[rank].Dispose();
             _vectors[rank].Dispose();
             _devices[rank].Dispose();

@@ -30,7 +30,26 @@ public sealed class ControlFrameTests
     }
 
     [Theory]
+    [InlineData(long.MinValue)]
+    [InlineData(-1)]
+    [InlineData(long.MaxValue)]
+    public void Signal_WrittenAndReadInPieces_IsTheSame(long word)
+    {
+        var frame = new byte[ControlFrame.SignalBytes];
+        ControlFrame.WriteSignal(frame, word);
+        for (var length = 0; length < frame.Length; length++)
+        {
+            ControlFrame.TryRead(frame.AsSpan(0, length), out _, out _).Should().Be(0);
+        }
+
+        ControlFrame.TryRead(frame, out var kind, out var payload).Should().Be(frame.Length);
+        kind.Should().Be(ControlFrameKind.Signal);
+        ControlFrame.ReadNumber(payload, 0).Should().Be(word);
+    }
+
+    [Theory]
     [InlineData(new byte[] { 8, 0, 9 })]
+    [InlineData(new byte[] { 9, 0, 5 })]
     [InlineData(new byte[] { 7, 0, 1 })]
     [InlineData(new byte[] { 255, 255, 4 })]
     public void Input_ThatIsNoFrame_IsRefused(byte[] input) => ControlFrame.TryRead(input, out _, out _).Should().Be(-1);

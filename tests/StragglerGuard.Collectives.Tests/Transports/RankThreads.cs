@@ -8,25 +8,28 @@ namespace StragglerGuard.Collectives.Tests.Transports;
 public interface IGroupFactory
 {
     /// <summary>One end for each rank; each is disposed by the thread that used it.</summary>
-    IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options);
+    IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options, int generation = 0);
 }
 
 public sealed class InProcessGroups : IGroupFactory
 {
-    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options) =>
+    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options, int generation = 0) =>
         InProcessGroup.Create(worldSize, options).Transports;
 }
 
 /// <summary>Real sockets over loopback, all ends in this process.</summary>
 public sealed class TcpGroups : IGroupFactory
 {
-    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options)
+    public IReadOnlyList<ITransport> Create(int worldSize, TransportOptions options, int generation = 0)
     {
         var listeners = Enumerable.Range(0, worldSize).Select(_ => TcpTransport.ListenOnLoopback()).ToArray();
         var endpoints = listeners.Select(l => (IPEndPoint)l.LocalEndPoint!).ToArray();
         var transports = new ITransport[worldSize];
         RankThreads.Run(worldSize, rank => transports[rank] = TcpTransport.Connect(
-            listeners[rank], endpoints, new TcpIdentity(new Rank(rank), "secret") { PlanHash = 7 }, options));
+            listeners[rank],
+            endpoints,
+            new TcpIdentity(new Rank(rank), "secret") { PlanHash = 7, Generation = new Generation(generation) },
+            options));
         return transports;
     }
 }

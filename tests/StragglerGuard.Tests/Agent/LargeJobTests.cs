@@ -48,6 +48,8 @@ public sealed class LargeJobTests
 
         public CancellationToken Aborted => CancellationToken.None;
 
+        public TimeSpan StandstillMax => TimeSpan.FromSeconds(30);
+
         public void Enter(CollectiveStamp stamp) => throw new NotSupportedException();
 
         public void Leave() => throw new NotSupportedException();
@@ -62,6 +64,12 @@ public sealed class LargeJobTests
             throw new NotSupportedException();
 
         public void Abort(string reason) => throw new NotSupportedException();
+
+        public void GiveUpOn(IReadOnlyList<Rank> late, string reason) => throw new NotSupportedException();
+
+        public void Signal(Rank to, long word) => throw new NotSupportedException();
+
+        public bool WaitSignal(long neededSequence, TimeSpan patience, out RankSignal signal) => throw new NotSupportedException();
 
         public void Dispose()
         {
