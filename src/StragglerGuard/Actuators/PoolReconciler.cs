@@ -50,34 +50,7 @@ public sealed class PoolReconciler
             Check(node, desired[node]);
         }
 
-        var attempts = new List<ActuationAttempt>();
-        var standings = new NodeStanding[nodes.Length];
-        var refused = new HashSet<NodeId>();
-        for (var round = 0; nodes.Length > 0; round++)
-        {
-            // After the last round that may act, what it did is still read back.
-            var mayAct = round < _options.Rounds;
-            var result = await RunRoundAsync(round, mayAct, nodes, desired, standings, refused, attempts, cancellationToken)
-                .ConfigureAwait(false);
-            if (!mayAct || (round + 1 == _options.Rounds ? !result.HasActed : !result.IsWorthAnother))
-            {
-                break;
-            }
-
-            // What was first done is read back at once; what failed, or was done and is not to be seen, is given time.
-            if (round + 1 < _options.Rounds && (result.HasFailed || (round > 0 && result.HasActed)))
-            {
-                var delay = DelayAfter(round, result.RetryAfter);
-                if (delay > _options.LongestDelay)
-                {
-                    break;
-                }
-
-                await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
-            }
-        }
-
-        return new ReconcileReport(standings, attempts);
+        return await new Reconciliation(_actuator, _options, _time, _attempted, nodes, desired).RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static void Check(NodeId node, DesiredNode desired)
@@ -89,103 +62,5 @@ public sealed class PoolReconciler
         {
             throw new ArgumentException($"The pool of {node} has no name; null stands for any.", nameof(desired));
         }
-    }
-
-    private async ValueTask<RoundResult> RunRoundAsync(
-        int round,
-        bool mayAct,
-        NodeId[] nodes,
-        IReadOnlyDictionary<NodeId, DesiredNode> desired,
-        NodeStanding[] standings,
-        HashSet<NodeId> refused,
-        List<ActuationAttempt> attempts,
-        CancellationToken cancellationToken)
-    {
-        var observation = await _actuator.ObserveAsync(nodes, cancellationToken).ConfigureAwait(false);
-        if (observation.Nodes is not { } observed)
-        {
-            var failure = observation.Failure!;
-            Note(new ActuationAttempt(round, new NodeId(""), null, "", null, failure), attempts);
-            for (var i = 0; i < nodes.Length; i++)
-            {
-                standings[i] = new NodeStanding(nodes[i], desired[nodes[i]], ReconcileState.Due, $"not read: {failure.Reason}");
-            }
-
-            return new RoundResult(HasActed: false, HasFailed: failure.Status == ActuationStatus.RetryLater, failure.RetryAfter);
-        }
-
-        var result = default(RoundResult);
-        for (var i = 0; i < nodes.Length; i++)
-        {
-            var step = ReconcileStep.For(observed[i], desired[nodes[i]]);
-            if (step.Actions.Count > 0 && (!mayAct || refused.Contains(nodes[i])))
-            {
-                // Not tried again: why it failed says more than what is missing.
-                standings[i] = standings[i] with { State = ReconcileState.Due };
-                continue;
-            }
-
-            standings[i] = new NodeStanding(nodes[i], desired[nodes[i]], step.State, step.Reason);
-
-            foreach (var kind in step.Actions)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                var attempt = await ActAsync(round, nodes[i], kind, desired[nodes[i]], cancellationToken).ConfigureAwait(false);
-                Note(attempt, attempts);
-                result = result.With(attempt.Outcome);
-                standings[i] = standings[i] with { Reason = $"{kind}: {attempt.Outcome.Reason}" };
-                if (attempt.Outcome.Status == ActuationStatus.Refused)
-                {
-                    refused.Add(nodes[i]);
-                }
-
-                if (!attempt.Outcome.Succeeded)
-                {
-                    break;
-                }
-            }
-        }
-
-        return result;
-    }
-
-    private async ValueTask<ActuationAttempt> ActAsync(
-        int round, NodeId node, ActuationKind kind, DesiredNode desired, CancellationToken cancellationToken)
-    {
-        var key = desired.ActionKey;
-        var pool = kind == ActuationKind.Move ? ((DesiredNode.Serve)desired).Pool : null;
-        var outcome = kind switch
-        {
-            ActuationKind.Drain => await _actuator.DrainAsync(node, key, ((DesiredNode.Drained)desired).Reason, cancellationToken).ConfigureAwait(false),
-            ActuationKind.Move => await _actuator.MoveAsync(node, pool!, key, cancellationToken).ConfigureAwait(false),
-            _ => await _actuator.ReadmitAsync(node, key, cancellationToken).ConfigureAwait(false),
-        };
-        return new ActuationAttempt(round, node, kind, key, pool, outcome);
-    }
-
-    private void Note(ActuationAttempt attempt, List<ActuationAttempt> attempts)
-    {
-        attempts.Add(attempt);
-        _attempted?.Invoke(attempt);
-    }
-
-    private TimeSpan DelayAfter(int round, TimeSpan? asked)
-    {
-        // Doubling in ticks would overflow long before the hundredth round.
-        var grown = _options.FirstDelay * Math.Pow(2, Math.Min(round, 30));
-        var delay = grown < _options.LongestDelay ? grown : _options.LongestDelay;
-        return asked is { } wait && wait > delay ? wait : delay;
-    }
-
-    /// <summary>What a round came to.</summary>
-    private readonly record struct RoundResult(bool HasActed, bool HasFailed, TimeSpan? RetryAfter)
-    {
-        /// <summary>A refusal alone isn't: nothing would be different.</summary>
-        public bool IsWorthAnother => HasActed || HasFailed;
-
-        public RoundResult With(ActuationOutcome outcome) => new(
-            HasActed || outcome.Succeeded,
-            HasFailed || outcome.Status == ActuationStatus.RetryLater,
-            outcome.RetryAfter > (RetryAfter ?? TimeSpan.Zero) ? outcome.RetryAfter : RetryAfter);
     }
 }
