@@ -9,7 +9,8 @@ namespace StragglerGuard.Actuators;
 /// <remarks>
 /// <para>A node is named as the actuator knows it: a machine for a scheduler or a webhook, a worker (<see cref="WorkerId.ToString"/>) within
 /// a job. Each call carries an action key, from the sequence number of the ledger's entry that decided it: 1 to 64 letters, digits, dots,
-/// underscores or dashes. The key goes with the action to whoever carries it out.</para>
+/// underscores or dashes. The key goes with the action to whoever carries it out, and must be new for as long as they remember: where
+/// several jobs or ledgers use one scheduler, the sequence number alone is not enough.</para>
 /// <para>What goes wrong outside is a value with a reason; only a programmer's mistake (an empty name, a malformed key) and cancellation
 /// throw. No call retries by itself: <see cref="PoolReconciler"/> does, within bounds. Safe for concurrent use.</para>
 /// </remarks>

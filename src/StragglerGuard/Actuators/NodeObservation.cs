@@ -14,7 +14,7 @@ public enum NodeReading
     /// <summary>In service.</summary>
     Serving = 2,
 
-    /// <summary>Out of service: no new work is placed on it.</summary>
+    /// <summary>Out of service: no new work is placed on it, whoever took it out, or because it is down.</summary>
     Drained = 3,
 }
 

@@ -21,11 +21,12 @@ public sealed class SlurmActuatorTests(SlurmCluster cluster) : IClassFixture<Slu
             return;
         }
 
-        foreach (var line in (await cluster.StateAsync()).Where(line => line.Contains("drain", StringComparison.Ordinal)))
+        foreach (var line in (await cluster.StateAsync()).Where(line => line.Contains(" drain", StringComparison.Ordinal) || line.Contains(" down", StringComparison.Ordinal)))
         {
-            // A node is listed once for each of its partitions; the second time it is no longer drained.
+            // A node is listed once for each of its partitions; the second time it is back, which RESUME takes for a mistake.
             var node = line.Split(' ')[0];
-            if ((await cluster.RunAsync("scontrol", ["-o", "show", "node", node])).Contains("DRAIN", StringComparison.Ordinal))
+            var record = await cluster.RunAsync("scontrol", ["-o", "show", "node", node]);
+            if (record.Contains("DRAIN", StringComparison.Ordinal) || record.Contains("State=DOWN", StringComparison.Ordinal))
             {
                 await cluster.RunAsync("scontrol", ["update", $"NodeName={node}", "State=RESUME"]);
             }
@@ -76,6 +77,23 @@ public sealed class SlurmActuatorTests(SlurmCluster cluster) : IClassFixture<Slu
         (await _actuator.ReadmitAsync(new NodeId("n3"), "8", default)).Status.Should().Be(ActuationStatus.Refused);
         (await _actuator.DrainAsync(new NodeId("n3"), "9", "slow", default)).Status.Should().Be(ActuationStatus.AlreadySo);
         (await cluster.StateAsync()).Should().Equal(before);
+    }
+
+    [SlurmFact]
+    public async Task Reconcile_OfANodeThatWentDownWhileItWasDrained_LiftsTheDrainAndLeavesItDown()
+    {
+        var n3 = new NodeId("n3");
+        (await _actuator.DrainAsync(n3, "5", "slow", default)).Status.Should().Be(ActuationStatus.Done);
+        await cluster.RunAsync("scontrol", ["update", "NodeName=n3", "State=DOWN", "Reason=stragglerguard:5 slow"]);
+
+        var report = await ReconcileAsync(new() { [n3] = new DesiredNode.Serve("6", "h100") });
+
+        report.Attempts.Should().ContainSingle().Which.Outcome.Reason.Should().Be("undrained, but it is down");
+        report.Nodes.Single().Should().Match<NodeStanding>(
+            node => node.State == ReconcileState.HeldByOthers && node.Reason.Contains("\"down: stragglerguard:5 slow\""));
+        (await _actuator.DrainAsync(n3, "7", "slow", default)).Status.Should().Be(ActuationStatus.AlreadySo);
+        (await _actuator.ReadmitAsync(n3, "8", default)).Status.Should().Be(ActuationStatus.Refused);
+        (await cluster.StateAsync()).Should().Contain("n3 down gpu-h100 stragglerguard:5 slow");
     }
 
     [SlurmFact]
@@ -154,8 +172,7 @@ public sealed class SlurmActuatorTests(SlurmCluster cluster) : IClassFixture<Slu
 
         up.IsSettled.Should().BeTrue(string.Join("; ", up.Nodes));
         seen[0].Outcome.Status.Should().Be(ActuationStatus.RetryLater);
-        seen.Where(attempt => attempt.Outcome.Status == ActuationStatus.Done).Select(attempt => attempt.Kind)
-            .Should().Equal(ActuationKind.Drain, ActuationKind.Move);
+        (await cluster.StateAsync()).Should().Contain(["n2 drained gpu-h100 stragglerguard:31 slow", "n5 idle gpu-h100 none"]);
         up.Attempts.Should().Equal(seen);
     }
 

@@ -97,6 +97,27 @@ public sealed class SlurmJobResubmitterTests(SlurmCluster cluster) : IClassFixtu
         await cluster.CancelJobsAsync();
     }
 
+    [SlurmFact]
+    public async Task ResubmitWithout_WhileTheControllerIsDown_IsToBeTriedAgainAndThenDoneOnce()
+    {
+        var script = cluster.Write("down.sh", Script);
+        var first = await SubmitAsync("--nodes=1", script);
+        await NodesOfAsync(first);
+        var submission = new SlurmSubmission { JobId = first, Script = script };
+        await cluster.StopControllerAsync();
+
+        var down = await new SlurmJobResubmitter(cluster.Options with { CommandTimeout = TimeSpan.FromSeconds(0.5) })
+            .ResubmitWithoutAsync(submission, [new NodeId("n1")], "81", default);
+        cluster.StartController();
+        var up = await _resubmitter.ResubmitWithoutAsync(submission, [new NodeId("n1")], "81", default);
+
+        down.Outcome.Status.Should().Be(ActuationStatus.RetryLater, down.Outcome.Reason);
+        up.Outcome.Status.Should().Be(ActuationStatus.Done, up.Outcome.Reason);
+        await NodesOfAsync(up.JobId!.Value);
+        (await JobsAsync()).Should().Equal($"{up.JobId} RUNNING n[1,5] stragglerguard:81");
+        await cluster.CancelJobsAsync();
+    }
+
     private async Task<long> SubmitAsync(params string[] arguments) =>
         long.Parse(await cluster.RunAsync("sbatch", ["--parsable", .. arguments]), CultureInfo.InvariantCulture);
 

@@ -49,7 +49,7 @@ public sealed class PoolReconcilerTests : IDisposable
             "NodeName=n1 State=DRAIN Reason=stragglerguard:5 slow",
             "PartitionName=a100 Nodes=n[2,4-6]",
             "PartitionName=h100 Nodes=n[1,3]",
-            "NodeName=n2 State=RESUME");
+            "NodeName=n2 State=UNDRAIN");
         again.Attempts.Should().BeEmpty();
         again.IsSettled.Should().BeTrue();
         _time.Waits.Should().BeEmpty();
@@ -117,7 +117,7 @@ public sealed class PoolReconcilerTests : IDisposable
         var report = await Reconcile(new() { [s_n1] = new DesiredNode.Drained("5", "slow") });
 
         report.Nodes.Single().State.Should().Be(ReconcileState.Due);
-        report.Nodes.Single().Reason.Should().Contain("someone resumed it");
+        report.Nodes.Single().Reason.Should().Contain("someone undrained it");
         report.Attempts.Should().HaveCount(5);
         _time.Waits.Should().HaveCount(4);
     }

@@ -3,12 +3,14 @@ using StragglerGuard.Core;
 namespace StragglerGuard.Actuators.Slurm;
 
 /// <summary>
-/// Drains and resumes nodes of a Slurm cluster and moves them between partitions that are pools, by Slurm's own commands. Works with
+/// Drains and undrains nodes of a Slurm cluster and moves them between partitions that are pools, by Slurm's own commands. Works with
 /// Slurm 22.05 and newer; needs the rights of an operator.
 /// </summary>
 /// <remarks>
 /// <para>Every change is read, made, and read back. Slurm has no compare-and-set: a person who drains the same node, or changes the same
 /// partition, in the milliseconds between our reading and our change is overwritten; one who does so later is left alone.</para>
+/// <para>A node that is down counts as taken out by others: draining it would put our reason in the place of theirs, and <c>RESUME</c>
+/// would bring it up. So a drain of ours is lifted by <c>UNDRAIN</c>, which leaves a node down that went down meanwhile.</para>
 /// <para>A partition's nodes that were changed at run time are lost when the cluster is reconfigured or its controller starts with
 /// <c>-c</c>: the next reconciliation moves the node again.</para>
 /// </remarks>
@@ -63,9 +65,9 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
             return failure!;
         }
 
-        if (before.IsDrained)
+        if (before.IsDrained || before.IsDown)
         {
-            return ActuationOutcome.AlreadySo($"drained: {before.Reason}");
+            return ActuationOutcome.AlreadySo($"{(before.IsDrained ? "drained" : "down")}: {before.Reason}");
         }
 
         failure = await UpdateAsync([$"NodeName={node.Value}", "State=DRAIN", $"Reason={mark}"], cancellationToken).ConfigureAwait(false);
@@ -77,7 +79,7 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
         (var after, failure) = await ReadAsync(node, cancellationToken).ConfigureAwait(false);
         return after is null ? failure!
             : after.IsDrained ? ActuationOutcome.Done($"drained: {after.Reason}")
-            : ActuationOutcome.RetryLater($"{node} was drained and is not: someone resumed it meanwhile");
+            : ActuationOutcome.RetryLater($"{node} was drained and is not: someone undrained it meanwhile");
     }
 
     /// <inheritdoc/>
@@ -92,7 +94,9 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
 
         if (!before.IsDrained)
         {
-            return ActuationOutcome.AlreadySo("not drained");
+            return before.IsDown
+                ? ActuationOutcome.Refused($"{node} is down, and not by StragglerGuard: \"{before.Reason}\"")
+                : ActuationOutcome.AlreadySo("not drained");
         }
 
         if (!DrainMark.IsOurs(before.Reason))
@@ -100,7 +104,7 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
             return ActuationOutcome.Refused($"{node} was drained by someone else: \"{before.Reason}\"");
         }
 
-        failure = await UpdateAsync([$"NodeName={node.Value}", "State=RESUME"], cancellationToken).ConfigureAwait(false);
+        failure = await UpdateAsync([$"NodeName={node.Value}", "State=UNDRAIN"], cancellationToken).ConfigureAwait(false);
         if (failure is not null)
         {
             return failure;
@@ -108,8 +112,8 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
 
         (var after, failure) = await ReadAsync(node, cancellationToken).ConfigureAwait(false);
         return after is null ? failure!
-            : !after.IsDrained ? ActuationOutcome.Done("resumed")
-            : ActuationOutcome.RetryLater($"{node} was resumed and is drained: {after.Reason}");
+            : !after.IsDrained ? ActuationOutcome.Done(after.IsDown ? "undrained, but it is down" : "undrained")
+            : ActuationOutcome.RetryLater($"{node} was undrained and is drained: {after.Reason}");
     }
 
     /// <inheritdoc/>
@@ -169,8 +173,8 @@ public sealed class SlurmActuator : IPoolActuator, IDisposable
 
     private NodeObservation Describe(SlurmNode node) => new(
         new NodeId(node.Name),
-        node.IsDrained ? NodeReading.Drained : NodeReading.Serving,
-        node.IsDrained ? node.Reason : "",
+        node.IsDrained || node.IsDown ? NodeReading.Drained : NodeReading.Serving,
+        node.IsDrained ? node.Reason : node.IsDown ? $"down: {node.Reason}" : "",
         [.. node.Partitions.Where(_poolOfPartition.ContainsKey).Select(partition => _poolOfPartition[partition])]);
 
     /// <summary>One node, from the list of all: a name that Slurm would read as a pattern or as every node is found in no list.</summary>

@@ -3,7 +3,12 @@ using System.Globalization;
 namespace StragglerGuard.Actuators.Slurm;
 
 /// <summary>One node as <c>scontrol --oneliner show node</c> tells it.</summary>
-internal sealed record SlurmNode(string Name, bool IsDrained, string Reason, IReadOnlyList<string> Partitions);
+/// <param name="Name">Its name.</param>
+/// <param name="IsDrained">Whether it is drained or draining, up or down.</param>
+/// <param name="IsDown">Whether it is down: failed, not responding, or set so by a person.</param>
+/// <param name="Reason">Why, where it is either.</param>
+/// <param name="Partitions">The partitions it is in.</param>
+internal sealed record SlurmNode(string Name, bool IsDrained, bool IsDown, string Reason, IReadOnlyList<string> Partitions);
 
 /// <summary>One partition as <c>scontrol --oneliner show partition</c> tells it.</summary>
 /// <param name="Name">Its name.</param>
@@ -29,7 +34,8 @@ internal static class SlurmText
             if (line.StartsWith("NodeName=", StringComparison.Ordinal) && Value(line, "NodeName=") is { } name && Value(facts, " State=") is { } state)
             {
                 var partitions = Value(facts, " Partitions=")?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
-                yield return new SlurmNode(name, IsDrained(state), ReasonOf(line), partitions);
+                yield return new SlurmNode(
+                    name, Is(state, "DRAIN", "DRAINED", "DRAINING"), Is(state, "DOWN", "FAIL", "ERROR"), ReasonOf(line), partitions);
             }
         }
     }
@@ -70,8 +76,18 @@ internal static class SlurmText
     }
 
     /// <summary>A state is words joined by plus signs, each with marks behind: <c>MIXED+DRAIN</c>, <c>IDLE*+DRAIN</c>.</summary>
-    private static bool IsDrained(string state) =>
-        state.Split('+').Any(word => word.TrimEnd('*', '~', '#', '!', '%', '$', '@', '^', '-') is "DRAIN" or "DRAINED" or "DRAINING");
+    private static bool Is(string state, params ReadOnlySpan<string> words)
+    {
+        foreach (var word in state.Split('+'))
+        {
+            if (words.Contains(word.TrimEnd('*', '~', '#', '!', '%', '$', '@', '^', '-')))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>The reason without who set it and when: <c> [root@2026-01-02T03:04:05]</c>.</summary>
     private static string ReasonOf(string line)

@@ -126,7 +126,7 @@ internal sealed class SimulatedSlurm : ICommandRunner
             case "State=DRAIN":
                 _nodes[node] = (true, rest.Single()["Reason=".Length..]);
                 return Print("");
-            case "State=RESUME" when is_.IsDrained:
+            case "State=UNDRAIN" when is_.IsDrained:
                 _nodes[node] = (false, "");
                 return Print("");
             default:

@@ -17,11 +17,11 @@ public sealed class SlurmTextTests
 
     [Fact]
     public void Nodes_OfRealRecords_ReadsStatePartitionsAndReason() =>
-        SlurmText.Nodes(Records).Select(node => $"{node.Name}|{node.IsDrained}|{string.Join(',', node.Partitions)}|{node.Reason}").Should().Equal(
-            "n1|False|h100,debug|",
-            "n2|True|h100|stragglerguard:k-1 slow | State=IDLE Partitions=a100 [x]",
-            "n3|True||none Reason=fan",
-            "n4|False|a100|Not responding");
+        SlurmText.Nodes(Records).Select(node => $"{node.Name}|{(node.IsDrained ? "drained" : "")}{(node.IsDown ? "down" : "")}|{string.Join(',', node.Partitions)}|{node.Reason}").Should().Equal(
+            "n1||h100,debug|",
+            "n2|drained|h100|stragglerguard:k-1 slow | State=IDLE Partitions=a100 [x]",
+            "n3|drained||none Reason=fan",
+            "n4|down|a100|Not responding");
 
     [Fact]
     public void Nodes_OfRecordsCutAnywhere_NeverThrows()
