@@ -3,23 +3,37 @@
 # reason; on CI (CI=true) they are never skipped.
 set -euo pipefail
 
-need=()
-command -v promtool >/dev/null || need+=(prometheus)
-[ ${#need[@]} -eq 0 ] && exit 0
-
-if [ "$(id -u)" -ne 0 ]; then
-    echo "tests/setup.sh: run as root to install: ${need[*]}" >&2
-    exit 1
-fi
-
-# Packages may not start their services here: tests start what they need, on ports of their own.
 policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
-fi
+updated=no
 
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
-apt-get install -y -q --no-install-recommends "${need[@]}"
+# install PACKAGE...: from the distribution, without starting any service.
+install() {
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "tests/setup.sh: run as root to install: $*" >&2
+        exit 1
+    fi
+
+    # Packages may not start their services here: tests start what they need, on ports of their own.
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+
+    export DEBIAN_FRONTEND=noninteractive
+    [ "$updated" = yes ] || apt-get update -q
+    updated=yes
+    apt-get install -y -q --no-install-recommends "$@"
+}
+
+prometheus() {
+    command -v promtool >/dev/null || install prometheus
+}
+
+# Controller, node daemon and commands; the tests' clusters need no munge.
+slurm() {
+    command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null || install slurm-wlm
+}
+
+prometheus
+slurm

@@ -1,3 +1,4 @@
+using StragglerGuard.Actuators;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core.Policy;
 
@@ -42,6 +43,9 @@ public sealed record StragglerGuardOptions
 
     /// <summary>The metrics page.</summary>
     public MetricsSection Metrics { get; init; } = new();
+
+    /// <summary>Who takes nodes out of service and back.</summary>
+    public ActuatorsSection Actuators { get; init; } = new();
 }
 
 /// <summary>Settings of the agent.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using StragglerGuard.Actuators;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
 
@@ -26,6 +27,7 @@ public sealed class OptionsReaderTests
               "policy": { "minGain": 0, "switchCostSeconds": 1.5, "horizonSteps": 50, "coolDownSteps": 0, "brakeShare": 1 },
               "collectives": { "timeoutSeconds": 0.5, "chunkBytes": 65536 },
               "metrics": { "address": "::1", "port": 9464, "maxSeries": 500, },
+              "actuators": { "use": "slurm", "rounds": 2, "slurm": { "pools": "h100=gpu" }, "webhook": { "timeoutSeconds": 3 } },
             }
             """);
 
@@ -39,6 +41,13 @@ public sealed class OptionsReaderTests
             Policy = new PolicySection { MinGain = 0, SwitchCostSeconds = 1.5, HorizonSteps = 50, CoolDownSteps = 0, BrakeShare = 1 },
             Collectives = new CollectivesSection { TimeoutSeconds = 0.5, ChunkBytes = 65536 },
             Metrics = new MetricsSection { Address = "::1", Port = 9464, MaxSeries = 500 },
+            Actuators = new ActuatorsSection
+            {
+                Use = ActuatorChoice.Slurm,
+                Rounds = 2,
+                Slurm = new SlurmSection { Pools = "h100=gpu" },
+                Webhook = new WebhookSection { TimeoutSeconds = 3 },
+            },
         });
     }
 
@@ -72,7 +81,7 @@ public sealed class OptionsReaderTests
             "t:6:42: metrics.address: found \"localhost\", allowed is an IP address such as \"127.0.0.1\" or \"::1\"",
             "t:6:68: metrics.maxSeries: found null, allowed is a whole number from 100 to 1000000",
             "t:7:3: chunkBytes: is no key of the options: did you mean \"collectives.chunkBytes\"?",
-            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, collectives, metrics",
+            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, collectives, metrics, actuators",
             "t:9:10: job: found \"\", allowed is a text of 1 to 128 characters without control characters");
     }
 
@@ -178,8 +187,8 @@ public sealed class OptionsReaderTests
             foreach (var (value, allowed) in new[] { (range.Minimum, true), (range.Maximum, true), (range.Minimum - step, false), (range.Maximum + step, false) })
             {
                 var number = value.ToString(CultureInfo.InvariantCulture);
-                var parts = key.Path.Split('.');
-                var outcome = OptionsReader.ReadText($"{{ \"{parts[0]}\": {{ \"{parts[1]}\": {number} }} }}");
+                var json = key.Path.Split('.').Reverse().Aggregate(number, (inner, name) => $"{{ \"{name}\": {inner} }}");
+                var outcome = OptionsReader.ReadText(json);
 
                 (outcome.Errors.Count == 0).Should().Be(allowed, "{0} = {1}", key.Path, number);
             }
