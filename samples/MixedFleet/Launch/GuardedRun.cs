@@ -42,7 +42,10 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
             : GuardHost.Start(settings.Options);
         guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
-        guard.Guardian.SetMode(settings.Job, PolicyMode.Act, fromStep: settings.Phases.Observed);
+
+        // The guard counts the steps of its generation, which begins with this run.
+        guard.Guardian.SetMode(
+            settings.Job, settings.GuardedMode, fromStep: Math.Max(0, settings.Phases.Observed - settings.Phases.First));
 
         await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
         if (metrics is null && MetricsWanted)
@@ -88,7 +91,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
 
         RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
-        foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty))
+        foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty, !settings.Stalls.IsEmpty))
         {
             Console.Out.WriteLine(line);
         }

@@ -80,7 +80,7 @@ internal sealed class RankProcess(RunSettings settings)
                 told = Environment.TickCount64;
                 Tell(new RankProgress(step, loss));
             }
-        }).Run(guarded, communicator, device);
+        }, Console.Error.WriteLine).Run(guarded, communicator, device);
     }
 
     private void Tell(RankMessage message)

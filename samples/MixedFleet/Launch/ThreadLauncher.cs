@@ -70,6 +70,6 @@ internal sealed class ThreadLauncher(RunSettings settings, GuardHost guard, doub
         using RankGuard guarded = guard.Join(
             new DeviceClass(settings.Fleet.Ranks[rank].DeviceClass), communicator, settings.MicroBatches);
         Action<long, double> onStep = rank == 0 ? display.Progress : static (_, _) => { };
-        return new RankTraining(settings, rank, stretch, onStep).Run(guarded, communicator, device);
+        return new RankTraining(settings, rank, stretch, onStep, display.Say).Run(guarded, communicator, device);
     }
 }
