@@ -42,10 +42,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
             : GuardHost.Start(settings.Options);
         guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
-
-        // The guard counts the steps of its generation, which begins with this run.
-        guard.Guardian.SetMode(
-            settings.Job, settings.GuardedMode, fromStep: Math.Max(0, settings.Phases.Observed - settings.Phases.First));
+        guard.Guardian.SetMode(settings.Job, settings.GuardedMode, fromStep: settings.Phases.Observed);
 
         await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
         if (metrics is null && MetricsWanted)
@@ -108,7 +105,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     {
         if (entry.Decision is not NumberSkipped)
         {
-            string deal = entry.Decision is RebalanceDecided plan ? $"new deal {string.Join(' ', plan.Deal.MicroBatches.ToArray())}: " : "";
+            string deal = entry.Decision is PlanDecided plan ? $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: " : "";
             display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {deal}{entry.Decision.Reason}"));
         }
     }

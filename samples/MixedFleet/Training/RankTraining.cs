@@ -6,7 +6,6 @@ using StragglerGuard.Collectives;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
-using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 
 namespace MixedFleet.Training;
@@ -54,9 +53,8 @@ internal sealed class RankTraining
         double[] loss = new double[1];
         double lossFirst = double.NaN;
         int[] even = EvenDeal.Of(_settings.MicroBatches, _settings.WorldSize);
-        int[] uneven = GradientCheck.ExampleOfUneven(even);
-        MicroBatchDeal dealt = guard.Deal;
-        JobPlan plan = PlanOf(dealt);
+        JobPlan plan = guard.Plan;
+        int[] uneven = plan.Deal.MicroBatches.SequenceEqual(even) ? GradientCheck.ExampleOfUneven(even) : plan.Deal.MicroBatches.ToArray();
         communicator.Barrier();
         long before = MonotonicClock.NowNs();
         for (int step = first; step < _settings.Phases.Steps; step++)
@@ -79,12 +77,11 @@ internal sealed class RankTraining
             double weight = guard.Vote(accumulator.Weight);
             communicator.AllReduce(model.Gradients.All);
             model.Apply(optimizer, (float)(1 / weight));
-            queue.Complete(step, dealt, dealt.MicroBatches);
-            if (!ReferenceEquals(dealt, guard.Deal))
+            queue.Complete(step, plan.Deal, plan.Deal.MicroBatches);
+            if (!ReferenceEquals(plan, guard.Plan))
             {
-                dealt = guard.Deal;
-                plan = PlanOf(dealt);
-                uneven = dealt.MicroBatches.SequenceEqual(even) ? uneven : dealt.MicroBatches.ToArray();
+                plan = guard.Plan;
+                uneven = plan.Deal.MicroBatches.SequenceEqual(even) ? uneven : plan.Deal.MicroBatches.ToArray();
             }
 
             loss[0] = accumulator.LossSum;
@@ -105,7 +102,6 @@ internal sealed class RankTraining
         }
 
         checkpoints?.Finish(plan, queue, model, optimizer);
-
         return new RankResult(
             _rank, Environment.ProcessId, lossFirst, lastLosses.Average(), model.WeightBits().ToString("x16", null),
             CheckGradient(model, queue.BeginStep(queue.Step), uneven, communicator), stepSeconds);
@@ -115,8 +111,6 @@ internal sealed class RankTraining
     private CheckpointWriter? OpenCheckpoints() => _rank == 0 && _settings.CheckpointPath is { } path
         ? new CheckpointWriter(path, _settings.CheckpointEvery, _settings.Identity, RunSettings.ModelShape.ParameterCount, _complain)
         : null;
-
-    private static JobPlan PlanOf(MicroBatchDeal deal) => new(deal.Epoch, new Generation(0), deal.MicroBatches);
 
     /// <summary>
     /// The gradient of one more global batch at the trained weights, in fp64: dealt unevenly, against an even split of the same batch. Both

@@ -4,6 +4,7 @@ using MixedFleet.Data;
 using MixedFleet.Fleet;
 using MixedFleet.Model;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
 
@@ -71,6 +72,9 @@ internal sealed record RunSettings(
 
     /// <summary>The state that the run goes on from; null where it begins.</summary>
     public TrainingState? ResumedFrom { get; init; }
+
+    /// <summary>The plan that the run begins with: the checkpoint's, or the even deal.</summary>
+    public JobPlan StartPlan => ResumedFrom?.Plan ?? JobPlan.Even(MicroBatches, WorldSize);
 
     /// <summary>What a checkpoint of this job belongs to.</summary>
     public TrainingIdentity Identity => IdentityOf(Fleet, Corpus, MicroBatches, Seed);

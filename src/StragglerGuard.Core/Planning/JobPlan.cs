@@ -99,8 +99,10 @@ public sealed class JobPlan : IEquatable<JobPlan>
     /// <summary>The plan that a job starts with: everyone in it, the even deal.</summary>
     /// <param name="total">Micro-batches a step, 0 or more.</param>
     /// <param name="slots">Replicas, 1 or more.</param>
+    /// <param name="generation">The membership; the first where it isn't given.</param>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
-    public static JobPlan Even(int total, int slots) => new(PlanEpoch.Initial, new Generation(0), EvenDeal.Of(total, slots));
+    public static JobPlan Even(int total, int slots, Generation generation = default) =>
+        new(PlanEpoch.Initial, generation, EvenDeal.Of(total, slots));
 
     /// <summary>Bytes of an encoded plan: the same for all plans of a job.</summary>
     /// <param name="slots">Slots of the job, 1 or more.</param>

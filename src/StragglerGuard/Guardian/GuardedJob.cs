@@ -10,6 +10,15 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
     /// <summary>The plan on its way; null where none is.</summary>
     public OfferedPlan? Pending { get; set; }
 
+    /// <summary>Workers of the job that are in no group, by slot, as they reported last.</summary>
+    public SortedDictionary<int, StandbyReport> Standby { get; init; } = [];
+
+    /// <summary>The earlier generations as they ended, oldest first; the last 16.</summary>
+    public IReadOnlyList<JobStatus> Earlier { get; init; } = [];
+
+    /// <summary>Whether nothing more will come of the job: its ranks have left, and no plan takes them into another generation.</summary>
+    public bool HasEnded => Judge.HasEnded && Judge.Successor is null;
+
     /// <summary>When it last reported, ns.</summary>
     public long HeardNs { get; set; }
 
@@ -45,7 +54,7 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
 
     public JobStatus Status()
     {
-        JobStatus status = Judge.Status();
+        JobStatus status = Judge.Status() with { Earlier = Earlier };
         return Fault is null ? status : status with { PolicyReason = Fault };
     }
 }

@@ -205,6 +205,14 @@ public sealed class GuardianService : IAsyncDisposable
                 }
             }
 
+            foreach (StandbyReport waiting in report.Standby)
+            {
+                if (_roster.Find(waiting.Job) is { } job && waiting.Slots == job.Judge.Slots)
+                {
+                    job.Standby[waiting.Slot] = waiting;
+                }
+            }
+
             string? complaint = ExamineSelf();
             foreach (GuardedJob job in heard)
             {
@@ -222,7 +230,7 @@ public sealed class GuardianService : IAsyncDisposable
         {
             foreach (GuardedJob job in heard)
             {
-                if (job.Judge.HasEnded)
+                if (job.HasEnded)
                 {
                     _roster.End(job);
                 }
@@ -259,9 +267,9 @@ public sealed class GuardianService : IAsyncDisposable
         _port.IsLeader && _place.Commit(decide, entry =>
         {
             decided.Add(entry);
-            if (entry.Decision is RebalanceDecided plan)
+            if (entry.Decision is PlanDecided plan)
             {
-                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
                 _port.Offer(job.Pending);
             }
         });
@@ -272,12 +280,12 @@ public sealed class GuardianService : IAsyncDisposable
     /// </summary>
     private void Learn(LedgerDecision decision)
     {
-        if (decision is RebalanceDecided plan
+        if (decision is PlanDecided plan
             && _roster.Find(plan.Job) is { } job
             && job.Judge.Generation == plan.Generation
             && job.Judge.TakeOver(plan))
         {
-            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
         }
     }
 
@@ -337,7 +345,7 @@ public sealed class GuardianService : IAsyncDisposable
                     continue;
                 }
 
-                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                if (job.HasEnded || job.Judge.EpochInForce >= pending.Plan.Epoch)
                 {
                     job.Pending = null;
                 }
@@ -391,14 +399,11 @@ public sealed class GuardianService : IAsyncDisposable
         try
         {
             _place.CatchUp();
-            GuardedJob job = _roster.Begin(first);
-            foreach (LedgerEntry entry in _ledger.Read())
-            {
-                if (entry.Decision.Job == first.Job)
-                {
-                    Learn(entry.Decision);
-                }
-            }
+            List<LedgerDecision> known = [.. _ledger.Read().Select(entry => entry.Decision).Where(decision => decision.Job == first.Job)];
+            PlanDecided? begun = known.OfType<PlanDecided>().LastOrDefault(decided => decided.Plan.Generation == first.Generation
+                && decided.Generation.Value < first.Generation.Value);
+            GuardedJob job = _roster.Begin(first, begun?.Plan);
+            known.ForEach(Learn);
 
             return job;
         }

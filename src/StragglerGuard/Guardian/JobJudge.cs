@@ -42,8 +42,9 @@ internal sealed class JobJudge
     private readonly double[] _recentSecondsPerUnit;
     private readonly double[] _waitCausedSeconds;
     private readonly long[] _newestStartNs;
-    private readonly int[] _lowest;
-    private readonly int[] _highest;
+    private readonly ReplicaNumbers _numbers;
+    private readonly bool _planIsKnown;
+    private MemberView? _members;
     private JobDetector? _detector;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
@@ -53,8 +54,12 @@ internal sealed class JobJudge
     private int _enrolled;
     private int _left;
 
-    /// <summary>Opens the book of a generation with the first rank that reports.</summary>
-    public JobJudge(RankEnrollment first, ModeSchedule modes, StragglerGuardOptions options)
+    /// <summary>Opens the book of a generation.</summary>
+    /// <param name="first">The first rank that reports.</param>
+    /// <param name="modes">What the guardian may do.</param>
+    /// <param name="options">The guard's.</param>
+    /// <param name="plan">The plan that the generation began with, as the ledger has it; null for the even deal among whoever reports.</param>
+    public JobJudge(RankEnrollment first, ModeSchedule modes, StragglerGuardOptions options, JobPlan? plan = null)
     {
         Job = first.Job;
         Generation = first.Generation;
@@ -71,15 +76,16 @@ internal sealed class JobJudge
         _clock = new StepClock(WorldSize);
         _speeds = new SpeedEstimator(WorldSize);
         _policy = new RebalancePolicy(options.Policy.ToPolicyOptions());
-        _plans = new PlanHistory(MicroBatchDeal.Even(TotalMicroBatches, WorldSize));
+        Slots = first.Slots;
+        _planIsKnown = plan is not null;
+        _plans = new PlanHistory(plan ?? JobPlan.Even(TotalMicroBatches, Slots, Generation));
+        _numbers = new ReplicaNumbers(WorldSize);
         _verdicts = new VerdictBook(WorldSize);
         _secondsPerUnit = new double[WorldSize];
         _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
         _waitCausedSeconds = new double[WorldSize];
         _newestStartNs = new long[WorldSize];
         _hangs = new HangWatch(WorldSize);
-        _lowest = new int[WorldSize];
-        _highest = new int[WorldSize];
         Enroll(first);
     }
 
@@ -96,17 +102,24 @@ internal sealed class JobJudge
 
     public int TotalMicroBatches { get; }
 
+    /// <summary>Replicas that the job began with.</summary>
+    public int Slots { get; }
+
     /// <summary>The newest plan seen in force.</summary>
     public PlanEpoch EpochInForce => _plans.Offers.InForce;
+
+    /// <summary>The newest plan for a later generation that was decided in this one; null where the membership stays.</summary>
+    public JobPlan? Successor => _plans.Newest is { } newest && newest.Generation != Generation ? newest : null;
 
     /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 
     /// <summary>Takes a rank's place in the job.</summary>
-    /// <returns>False where the rank names another world size or batch than the job.</returns>
+    /// <returns>False where the rank names another world size, batch or number of slots than the job, or a slot that is not in it.</returns>
     public bool Enroll(RankEnrollment rank)
     {
-        if (rank.WorldSize != WorldSize || rank.TotalMicroBatches != TotalMicroBatches)
+        if (rank.WorldSize != WorldSize || rank.TotalMicroBatches != TotalMicroBatches || rank.Slots != Slots
+            || (_planIsKnown && _plans.InForce.NumberOf(rank.Slot) < 0))
         {
             return false;
         }
@@ -114,11 +127,10 @@ internal sealed class JobJudge
         ref RankEnrollment? known = ref _ranks[rank.Rank.Value];
         if (known is null)
         {
-            _lowest[rank.Rank.Value] = rank.MicroBatchesMin;
-            _highest[rank.Rank.Value] = rank.MicroBatchesMax;
             known = rank;
             if (++_enrolled == WorldSize)
             {
+                BeginPlan();
                 _detector = new JobDetector(
                     [.. _ranks.Select(member => new RankCohort(member!.Stage, member.DeviceClass))],
                     new JobDetectorOptions
@@ -130,6 +142,30 @@ internal sealed class JobJudge
         }
 
         return true;
+    }
+
+    /// <summary>All ranks are known: so are the members, and which rank belongs to which of them.</summary>
+    private void BeginPlan()
+    {
+        if (!_planIsKnown)
+        {
+            int[] slots = [.. _ranks.Select(rank => rank!.Slot).Distinct().Order()];
+            int[] even = EvenDeal.Of(TotalMicroBatches, slots.Length);
+            int[] shares = [.. Enumerable.Repeat(JobPlan.NotMember, Slots)];
+            for (int i = 0; i < slots.Length; i++)
+            {
+                shares[slots[i]] = even[i];
+            }
+
+            _plans.BeginWith(new JobPlan(_plans.InForce.Epoch, Generation, shares));
+        }
+
+        for (int rank = 0; rank < WorldSize; rank++)
+        {
+            _numbers.Set(rank, _plans.InForce.NumberOf(_ranks[rank]!.Slot));
+        }
+
+        _members = new MemberView(_numbers, _ranks!, _plans.InForce.Members);
     }
 
     /// <summary>Takes what is new of one rank. Nothing is judged before <see cref="JudgeFrames"/>.</summary>
@@ -189,7 +225,7 @@ internal sealed class JobJudge
     private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
     {
         _clock.Add(frame, _plans);
-        _plans.Observe(frame);
+        _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
         _lagStatistics.Add(in _lastLag, _lag.LagNs);
         if (_lastLag.LastArriver is { } last)
@@ -198,7 +234,7 @@ internal sealed class JobJudge
         }
 
         _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
-        if (_detector is not { } detector)
+        if (_detector is not { } detector || _members is not { } members)
         {
             // Whom the missing ranks are comparable with, and how much they may be dealt, is not known yet.
             _policyReason = $"{_enrolled} of {WorldSize} ranks have reported";
@@ -213,7 +249,7 @@ internal sealed class JobJudge
         }
 
         PolicyMode mode = _modes.At(frame.Step);
-        PolicyDecision decision = _policy.Decide(InputAt(frame.Step, mode, observerComplaint));
+        PolicyDecision decision = _policy.Decide(InputAt(frame.Step, mode, observerComplaint, members));
         _policyReason = decision.Reason;
         if (decision is PolicyDecision.Propose proposal)
         {
@@ -252,7 +288,7 @@ internal sealed class JobJudge
         }
     }
 
-    private PolicyInput InputAt(long step, PolicyMode mode, string? observerComplaint)
+    private PolicyInput InputAt(long step, PolicyMode mode, string? observerComplaint, MemberView members)
     {
         _speeds.CopyEstimates(_secondsPerUnit);
         int recent = _speeds.CopyFrames(_recentSecondsPerUnit);
@@ -260,15 +296,15 @@ internal sealed class JobJudge
         {
             Mode = mode,
             Step = step,
-            InForce = _plans.InForce,
-            SecondsPerUnit = _secondsPerUnit,
-            Lowest = _lowest,
-            Highest = _highest,
+            InForce = _plans.InForce.Deal,
+            SecondsPerUnit = members.Slowest(_secondsPerUnit),
+            Lowest = members.Lowest,
+            Highest = members.Highest,
             CommonStepSeconds = _clock.OverheadSeconds ?? 0,
-            RecentSecondsPerUnit = _recentSecondsPerUnit.AsMemory(0, recent),
+            RecentSecondsPerUnit = members.SlowestInEach(_recentSecondsPerUnit.AsMemory(0, recent)),
             StepsSinceLastPlan = _plans.StepsSinceLastPlan(step),
-            FlaggedRanks = _verdicts.Flagged,
-            Former = _plans.Former is { } former ? former.MicroBatches.ToArray() : default,
+            FlaggedRanks = members.Flagged(_verdicts.Flagged),
+            Former = _plans.Former is { } former ? former.Deal.MicroBatches.ToArray() : default,
             PendingPlan = _plans.Offers.Pending,
             ObserverComplaint = observerComplaint,
         };
@@ -288,14 +324,16 @@ internal sealed class JobJudge
             return;
         }
 
-        MicroBatchDeal? decided = null;
+        JobPlan? decided = null;
         bool committed = commit(sequence =>
         {
             var epoch = new PlanEpoch(sequence);
             if (_plans.Offers.MayOffer(epoch, out string refusal))
             {
-                decided = new MicroBatchDeal(epoch, proposal.MicroBatches.AsSpan());
-                return new RebalanceDecided(Job, Generation, step, decided, proposal.PredictedStepSeconds, proposal.Reason);
+                decided = _plans.InForce.Follow(epoch, proposal.MicroBatches.AsSpan());
+                return new PlanDecided(
+                    Job, Generation, step, MitigationKind.Rebalance, decided, proposal.PredictedStepSeconds, proposal.CurrentPredictedSeconds / proposal.PredictedStepSeconds,
+                    proposal.Reason);
             }
 
             return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
@@ -304,7 +342,7 @@ internal sealed class JobJudge
         });
         if (committed && decided is not null)
         {
-            _plans.Decide(decided, step, !_verdicts.Flagged.IsEmpty, proposal.PredictedStepSeconds, proposal.Reason);
+            _plans.Decide(MitigationKind.Rebalance, decided, step, !_verdicts.Flagged.IsEmpty, proposal.PredictedStepSeconds, proposal.Reason);
             _plansDecided++;
             _predictedGain = proposal.PredictedGain;
         }
@@ -312,11 +350,11 @@ internal sealed class JobJudge
 
     /// <summary>Takes over a plan that another guardian decided for this generation.</summary>
     /// <returns>Whether it is one to wait for: of this job's shape, and newer than what is in force.</returns>
-    public bool TakeOver(RebalanceDecided plan)
+    public bool TakeOver(PlanDecided plan)
     {
-        bool taken = plan.Deal.Ranks == WorldSize
-            && plan.Deal.Total == TotalMicroBatches
-            && _plans.TakeOver(plan.Deal, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
+        bool taken = plan.Plan.Slots == Slots
+            && plan.Plan.Total == TotalMicroBatches
+            && _plans.TakeOver(plan.Kind, plan.Plan, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
         _plansDecided += taken ? 1 : 0;
         return taken;
     }
@@ -351,7 +389,8 @@ internal sealed class JobJudge
     {
         LagSummary lag = _lagStatistics.Summarize(new Rank(rank));
         return new RankStatus(
-            new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass, _plans.InForce.MicroBatches[rank],
+            new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass,
+            _members is null ? 0 : _plans.InForce.Deal.MicroBatches[_numbers[rank]],
             _speeds.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
             _waitCausedSeconds[rank], _detector?.StateOf(new Rank(rank)).Slowdown, _verdicts.Standing(rank));
     }

@@ -1,5 +1,6 @@
 using StragglerGuard.Collectives;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
 using StragglerGuard.Telemetry;
@@ -14,6 +15,9 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     /// again.</summary>
     private const int JobsMax = 1_024;
 
+    /// <summary>Generations of a job whose end is remembered.</summary>
+    private const int EarlierMax = 16;
+
     /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>
     private const int EndedJobsMax = 16;
 
@@ -27,12 +31,17 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     public GuardedJob? Find(JobId job) => _jobs.GetValueOrDefault(job);
 
     /// <summary>Opens the book of a job's first generation, or of a newer one.</summary>
+    /// <param name="first">The first rank that reports.</param>
+    /// <param name="plan">What the generation began with; null where the ledger has no plan for it.</param>
     /// <exception cref="Exception">No book can be made for such a job: it would take more memory than there is.</exception>
-    public GuardedJob Begin(RankEnrollment first)
+    public GuardedJob Begin(RankEnrollment first, JobPlan? plan)
     {
-        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options), new JobMetrics(instruments))
+        GuardedJob? before = Find(first.Job);
+        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, plan), new JobMetrics(instruments))
         {
             HeardNs = MonotonicClock.NowNs(),
+            Standby = before?.Standby ?? [],
+            Earlier = before is null ? [] : [.. before.Earlier.TakeLast(EarlierMax - 1), before.Judge.Status()],
         };
         if (EndOf(first.Job).Task.IsCompleted)
         {
@@ -51,7 +60,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         if (Find(job.Judge.Job) == job && EndOf(job.Judge.Job).TrySetResult())
         {
             job.Pending = null;
-            Forget(_jobs.Values.Where(known => known.Judge.HasEnded), EndedJobsMax);
+            Forget(_jobs.Values.Where(known => known.HasEnded), EndedJobsMax);
         }
     }
 
@@ -82,7 +91,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     private void Forget(IEnumerable<GuardedJob> jobs, int most)
     {
         List<GuardedJob> kept = [.. jobs];
-        foreach (GuardedJob job in kept.OrderBy(known => !known.Judge.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
+        foreach (GuardedJob job in kept.OrderBy(known => !known.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
         {
             JobId name = job.Judge.Job;
             _jobs.Remove(name);

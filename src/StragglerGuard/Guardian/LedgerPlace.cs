@@ -56,7 +56,7 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision>
                     return true;
                 }
             }
-            else if (!CatchUp() || decision is RebalanceDecided or RebalanceAdvised or NumberSkipped)
+            else if (!CatchUp() || decision is PlanDecided or RebalanceAdvised or NumberSkipped)
             {
                 return false;
             }

@@ -148,9 +148,9 @@ internal sealed class ReportedJob
         while (decide(_sequence + 1) is { } decision)
         {
             _sequence++;
-            if (decision is RebalanceDecided plan)
+            if (decision is PlanDecided plan)
             {
-                _deal = plan.Deal;
+                _deal = plan.Plan.Deal;
             }
 
             if (decision is not NumberSkipped)

@@ -153,7 +153,7 @@ public sealed class GuardianUpkeepTests
         guarded.Guardian.Status(Job)!.Plans.Should().ContainSingle().Which.Deal.Epoch.Should().Be(new PlanEpoch(6));
         guarded.Ledger.Read().Take(5).Should().AllSatisfy(entry => entry.Decision.Should().BeOfType<NumberSkipped>());
         guarded.Offers.Should().NotBeEmpty();
-        guarded.Offers.Should().OnlyContain(offer => offer.Deal.Epoch == new PlanEpoch(6));
+        guarded.Offers.Should().OnlyContain(offer => offer.Plan.Epoch == new PlanEpoch(6));
     }
 
     [Fact]
