@@ -112,18 +112,16 @@ internal static class RunCommand
             Arity = ArgumentArity.OneOrMore,
             AllowMultipleArgumentsPerToken = false,
         };
-        var mitigate = new Option<MitigationChoice>("--mitigate")
+        var mitigate = new Option<MitigationChoice?>("--mitigate")
         {
             CustomParser = result => OneOf<MitigationChoice>(result),
-            Description = "What the guard may do once it acts: auto, rebalance, deadline, backup, evict or none.",
-            DefaultValueFactory = _ => MitigationChoice.Auto,
+            Description = "What the guard may do once it acts: auto, rebalance, deadline, backup, evict or none. Default: auto.",
             HelpName = "KIND",
         };
-        var mode = new Option<PolicyMode>("--mode")
+        var mode = new Option<PolicyMode?>("--mode")
         {
             CustomParser = result => OneOf<PolicyMode>(result),
-            Description = "The guard's mode once the observed steps are over: observe, advise or act.",
-            DefaultValueFactory = _ => PolicyMode.Act,
+            Description = "The guard's mode once the observed steps are over: observe, advise or act. Default: act.",
             HelpName = "MODE",
         };
         var ledger = new Option<string?>("--ledger")
@@ -178,8 +176,8 @@ internal static class RunCommand
             MicroBatches = result.GetValue(microBatches),
             Slow = result.GetValue(slow) ?? [],
             Stall = result.GetValue(stall) ?? [],
-            Mitigate = result.GetValue(mitigate),
-            Mode = result.GetValue(mode),
+            Mitigate = result.GetValue(mitigate) ?? MitigationChoice.Auto,
+            Mode = result.GetValue(mode) ?? PolicyMode.Act,
             Ledger = result.GetValue(ledger),
             Checkpoint = result.GetValue(checkpoint),
             CheckpointEvery = result.GetValue(checkpointEvery),
@@ -209,7 +207,7 @@ internal static class RunCommand
     }
 
     // Numbers, which the library would take for a name's value, are none of the words.
-    private static T OneOf<T>(ArgumentResult result)
+    private static T? OneOf<T>(ArgumentResult result)
         where T : struct, Enum
     {
         string word = result.Tokens[^1].Value;
@@ -221,7 +219,7 @@ internal static class RunCommand
         }
 
         result.AddError($"{NameOf(result)} {word}: must be one of {string.Join(", ", words)}");
-        return default;
+        return null;
     }
 
     private static string? FileName(ArgumentResult result)

@@ -68,7 +68,7 @@ internal static class ReportText
             yield return "  --stall was in force all the time: both figures are with the same kind of stalls";
         }
 
-        if (report.Plans.Count == 0)
+        if (report.Plans.Count == 0 && throughput.UnguardedSamplesPerSecond is not null)
         {
             yield return "  no plan was made: whatever the two differ by, the guard did not do it";
         }
