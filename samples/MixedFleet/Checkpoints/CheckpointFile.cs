@@ -60,7 +60,8 @@ internal static class CheckpointFile
             : Checked<TrainingState>.Good(state);
     }
 
-    private static bool TryReadState(string path, [NotNullWhen(true)] out TrainingState? state, out string fault)
+    private static bool TryReadState(
+        string path, [NotNullWhen(true)] out TrainingState? state, out string fault)
     {
         state = null;
         if (!BoundedFile.TryRead(path, BytesMax, out byte[]? bytes, out string? unreadable))
