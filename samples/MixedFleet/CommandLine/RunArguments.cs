@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using MixedFleet.Training;
+using StragglerGuard.Core.Policy;
 
 namespace MixedFleet.CommandLine;
 
@@ -22,6 +23,25 @@ internal sealed record RunArguments
     public int MicroBatches { get; init; }
 
     public IReadOnlyList<string> Slow { get; init; } = [];
+
+    public IReadOnlyList<string> Stall { get; init; } = [];
+
+    public MitigationChoice Mitigate { get; init; } = MitigationChoice.Auto;
+
+    public PolicyMode Mode { get; init; } = PolicyMode.Act;
+
+    public string? Ledger { get; init; }
+
+    public string? Checkpoint { get; init; }
+
+    /// <summary>Null where it was not said.</summary>
+    public int? CheckpointEvery { get; init; }
+
+    /// <summary>Whether to go on from a checkpoint.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>From which; null where that of <see cref="Checkpoint"/> is meant.</summary>
+    public string? ResumeFrom { get; init; }
 
     public bool Processes { get; init; }
 
@@ -84,6 +104,51 @@ internal static class RunCommand
             Arity = ArgumentArity.OneOrMore,
             AllowMultipleArgumentsPerToken = false,
         };
+        var stall = new Option<string[]>("--stall")
+        {
+            Description = "Stall a rank, or each by itself, in a share of its steps, drawn at random: all of such a step's micro-batches take " +
+                "FACTOR times as long (repeatable; 1 to 1000).",
+            HelpName = "RANK|all:PROBABILITY:FACTOR",
+            Arity = ArgumentArity.OneOrMore,
+            AllowMultipleArgumentsPerToken = false,
+        };
+        var mitigate = new Option<MitigationChoice?>("--mitigate")
+        {
+            CustomParser = result => OneOf<MitigationChoice>(result),
+            Description = "What the guard may do once it acts: auto, rebalance, deadline, backup, evict or none. Default: auto.",
+            HelpName = "KIND",
+        };
+        var mode = new Option<PolicyMode?>("--mode")
+        {
+            CustomParser = result => OneOf<PolicyMode>(result),
+            Description = "The guard's mode once the observed steps are over: observe, advise or act. Default: act.",
+            HelpName = "MODE",
+        };
+        var ledger = new Option<string?>("--ledger")
+        {
+            CustomParser = FileName,
+            Description = "Keep what the guard decides in this file. Default: in memory.",
+            HelpName = "FILE",
+        };
+        var checkpoint = new Option<string?>("--checkpoint")
+        {
+            CustomParser = FileName,
+            Description = "Write the state of the training to this file now and then, and at the end; the one before it stays as FILE.previous.",
+            HelpName = "FILE",
+        };
+        var checkpointEvery = new Option<int?>("--checkpoint-every")
+        {
+            CustomParser = result => WholeNumber(result, 1, RunPhases.StepsMax),
+            Description = "Steps from one checkpoint to the next. Default: 50.",
+            HelpName = "N",
+        };
+        var resume = new Option<string?>("--resume")
+        {
+            CustomParser = result => result.Tokens.Count == 0 ? null : FileName(result),
+            Description = "Go on from a checkpoint: from FILE, or from that of --checkpoint. --steps counts those already done.",
+            HelpName = "FILE",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var processes = new Option<bool>("--processes") { Description = "One OS process per rank, over TCP on loopback. Default: one thread per rank." };
         var json = new Option<bool>("--json") { Description = "End with the result as one JSON object on one line." };
         var metricsPort = new Option<int?>("--metrics-port")
@@ -98,7 +163,8 @@ internal static class RunCommand
             "Trains a byte-level language model data-parallel over ranks of different speed, with StragglerGuard embedded: " +
             "first it only observes an even deal, then it acts.")
         {
-            fleet, text, options, steps, seed, microBatches, slow, processes, json, metricsPort, rankProcess,
+            fleet, text, options, steps, seed, microBatches, slow, stall, mitigate, mode, ledger, checkpoint, checkpointEvery, resume, processes,
+            json, metricsPort, rankProcess,
         };
         command.SetAction((result, _) => run(new RunArguments
         {
@@ -109,6 +175,14 @@ internal static class RunCommand
             Seed = result.GetValue(seed),
             MicroBatches = result.GetValue(microBatches),
             Slow = result.GetValue(slow) ?? [],
+            Stall = result.GetValue(stall) ?? [],
+            Mitigate = result.GetValue(mitigate) ?? MitigationChoice.Auto,
+            Mode = result.GetValue(mode) ?? PolicyMode.Act,
+            Ledger = result.GetValue(ledger),
+            Checkpoint = result.GetValue(checkpoint),
+            CheckpointEvery = result.GetValue(checkpointEvery),
+            Resume = result.GetResult(resume) is not null,
+            ResumeFrom = result.GetValue(resume),
             Processes = result.GetValue(processes),
             Json = result.GetValue(json),
             MetricsPort = result.GetValue(metricsPort),
@@ -129,6 +203,22 @@ internal static class RunCommand
         }
 
         result.AddError($"{NameOf(result)} {word}: must be a whole number from {min} to {max}");
+        return null;
+    }
+
+    // Numbers, which the library would take for a name's value, are none of the words.
+    private static T? OneOf<T>(ArgumentResult result)
+        where T : struct, Enum
+    {
+        string word = result.Tokens[^1].Value;
+        string[] words = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
+        int index = Array.IndexOf(words, word);
+        if (index >= 0)
+        {
+            return Enum.GetValues<T>()[index];
+        }
+
+        result.AddError($"{NameOf(result)} {word}: must be one of {string.Join(", ", words)}");
         return null;
     }
 

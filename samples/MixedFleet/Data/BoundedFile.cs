@@ -5,6 +5,17 @@ namespace MixedFleet.Data;
 /// <summary>Reads a file that a user named, up to a bound, and words what stands in the way.</summary>
 internal static class BoundedFile
 {
+    /// <summary>Why no file can be written there, as far as it shows without writing; null where one can.</summary>
+    /// <param name="path">As the user gave it; not empty.</param>
+    public static string? FindFaultOfNew(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        return Directory.Exists(path) ? "is a directory, not a file"
+            : !Directory.Exists(folder) ? $"the folder {folder} does not exist"
+            : null;
+    }
+
     /// <summary>Reads the first bytes of a file.</summary>
     /// <param name="path">As the user gave it.</param>
     /// <param name="bytesMax">Bytes to read at most.</param>

@@ -16,16 +16,11 @@ internal static class CounterHash
     /// <summary>Folds one more part into a key. The order of the parts matters.</summary>
     public static ulong Combine(ulong key, ulong part) => Mix(key + GoldenGamma + Mix(part + GoldenGamma));
 
-    /// <summary>Maps 64 random bits to 0 ≤ result &lt; <paramref name="exclusiveMax"/> (1 or more), without division.</summary>
-    /// <remarks>The bias is at most <paramref name="exclusiveMax"/>·2⁻⁶⁴.</remarks>
-    public static int Below(ulong hash, int exclusiveMax)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(exclusiveMax);
-        return (int)Math.BigMul(hash, (ulong)exclusiveMax, out _);
-    }
-
     /// <summary>Maps 64 random bits to −1 ≤ result &lt; 1, in steps of 2⁻⁵².</summary>
     public static double Symmetric(ulong hash) => ((hash >> 11) * (1.0 / (1L << 52))) - 1.0;
+
+    /// <summary>Maps 64 random bits to 0 ≤ result &lt; 1, in steps of 2⁻⁵³.</summary>
+    public static double Unit(ulong hash) => (hash >> 11) * (1.0 / (1L << 53));
 
     /// <summary>A 64-bit hash of the bits of a vector; any flipped bit, −0 against 0 included, changes it.</summary>
     /// <typeparam name="T">Any type without references.</typeparam>

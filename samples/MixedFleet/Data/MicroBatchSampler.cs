@@ -1,9 +1,12 @@
 namespace MixedFleet.Data;
 
-/// <summary>Draws micro-batches from a text. (step, k) names one, whoever computes it.</summary>
+/// <summary>Draws micro-batches from a text. A number names one, whoever computes it and whenever.</summary>
 /// <remarks>
-/// The position of a sample is a hash of (seed, step, k, sample): there is no state, so any rank gets the same samples for the same
-/// micro-batch, in any order, and a new deal changes who computes a micro-batch but never what is computed.
+/// <para>An epoch is a random order of all positions of the text (<see cref="SampleOrder"/>, keyed by seed and epoch); the epochs
+/// follow each other as one endless row of samples, of which micro-batch n holds the samples n·S … n·S + S − 1. So every
+/// sample is in exactly one micro-batch of an epoch, and what is computed depends on the numbers of a step's micro-batches
+/// alone (<see cref="MicroBatchQueue"/>): not on the step, the deal or the rank.</para>
+/// <para>Where the text's positions don't divide by S, the micro-batch at the seam ends one epoch and begins the next; none is cut short.</para>
 /// </remarks>
 internal sealed class MicroBatchSampler
 {
@@ -12,7 +15,7 @@ internal sealed class MicroBatchSampler
 
     /// <summary>Draws from a text.</summary>
     /// <param name="corpus">The text.</param>
-    /// <param name="seed">Another seed, other samples.</param>
+    /// <param name="seed">Another seed, another order of the samples.</param>
     public MicroBatchSampler(TextCorpus corpus, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(corpus);
@@ -21,23 +24,30 @@ internal sealed class MicroBatchSampler
     }
 
     /// <summary>Fills a micro-batch with its samples. Allocates nothing.</summary>
-    /// <param name="step">0 or more.</param>
-    /// <param name="k">Number of the micro-batch within the global batch, 0-based.</param>
-    /// <param name="batch">Overwritten; its context must be shorter than the text.</param>
-    public void Fill(long step, int k, MicroBatch batch)
+    /// <param name="microBatch">Its number in the job, 0 or more; number × samples below 2⁶³.</param>
+    /// <param name="batch">Overwritten; its context must be shorter than the text, and its size the same for all numbers of a job.</param>
+    public void Fill(long microBatch, MicroBatch batch)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(step);
-        ArgumentOutOfRangeException.ThrowIfNegative(k);
+        ArgumentOutOfRangeException.ThrowIfNegative(microBatch);
         ArgumentNullException.ThrowIfNull(batch);
         ReadOnlySpan<byte> text = _corpus.Bytes;
         int positions = text.Length - batch.ContextBytes;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(positions, nameof(batch));
-        ulong key = CounterHash.Combine(CounterHash.Combine(_seed, (ulong)step), (ulong)k);
-        for (int sample = 0; sample < batch.Samples; sample++)
+        (long epoch, long place) = Math.DivRem(checked(microBatch * batch.Samples), positions);
+        SampleOrder order = OrderOf(epoch, positions);
+        for (int sample = 0; sample < batch.Samples; sample++, place++)
         {
-            int position = CounterHash.Below(CounterHash.Combine(key, (ulong)sample), positions);
+            if (place == positions)
+            {
+                place = 0;
+                order = OrderOf(++epoch, positions);
+            }
+
+            int position = order.At((int)place);
             text.Slice(position, batch.ContextBytes).CopyTo(batch.Contexts.AsSpan(sample * batch.ContextBytes));
             batch.Targets[sample] = text[position + batch.ContextBytes];
         }
     }
+
+    private SampleOrder OrderOf(long epoch, int positions) => new(CounterHash.Combine(_seed, (ulong)epoch), positions);
 }

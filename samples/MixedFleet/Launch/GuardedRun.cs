@@ -42,7 +42,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
             : GuardHost.Start(settings.Options);
         guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
-        guard.Guardian.SetMode(settings.Job, PolicyMode.Act, fromStep: settings.Phases.Observed);
+        guard.Guardian.SetMode(settings.Job, settings.GuardedMode, fromStep: settings.Phases.Observed);
 
         await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
         if (metrics is null && MetricsWanted)
@@ -88,7 +88,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
 
         RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
-        foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty))
+        foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty, !settings.Stalls.IsEmpty))
         {
             Console.Out.WriteLine(line);
         }

@@ -8,7 +8,6 @@ using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core;
-using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
 
 namespace MixedFleet.Launch;
@@ -59,7 +58,7 @@ internal sealed class RankProcess(RunSettings settings)
             [.. assignment.Ports.Select(port => new IPEndPoint(IPAddress.Loopback, port))],
             new TcpIdentity(new Rank(assignment.Rank), assignment.Token)
             {
-                PlanHash = JobPlan.Even(settings.MicroBatches, settings.WorldSize).Hash,
+                PlanHash = settings.StartPlan.Hash,
             },
             settings.Options.Collectives.ToTransportOptions());
         Volatile.Write(ref _transport, transport);
@@ -71,7 +70,7 @@ internal sealed class RankProcess(RunSettings settings)
         using RankGuard guarded = agent.Join(
             RankEnrollment.DataParallel(
                 settings.Job, node, new DeviceClass(settings.Fleet.Ranks[assignment.Rank].DeviceClass), communicator, settings.MicroBatches),
-            communicator);
+            communicator, settings.StartPlan, settings.Phases.First);
         long told = 0;
         return new RankTraining(settings, assignment.Rank, assignment.Stretch, (step, loss) =>
         {
@@ -80,7 +79,7 @@ internal sealed class RankProcess(RunSettings settings)
                 told = Environment.TickCount64;
                 Tell(new RankProgress(step, loss));
             }
-        }).Run(guarded, communicator, device);
+        }, Console.Error.WriteLine).Run(guarded, communicator, device);
     }
 
     private void Tell(RankMessage message)

@@ -68,8 +68,9 @@ internal sealed class ThreadLauncher(RunSettings settings, GuardHost guard, doub
         using var device = new CpuDevice();
         using var communicator = new Communicator(transport, device);
         using RankGuard guarded = guard.Join(
-            new DeviceClass(settings.Fleet.Ranks[rank].DeviceClass), communicator, settings.MicroBatches);
+            new DeviceClass(settings.Fleet.Ranks[rank].DeviceClass), communicator, settings.MicroBatches, settings.StartPlan,
+            settings.Phases.First);
         Action<long, double> onStep = rank == 0 ? display.Progress : static (_, _) => { };
-        return new RankTraining(settings, rank, stretch, onStep).Run(guarded, communicator, device);
+        return new RankTraining(settings, rank, stretch, onStep, display.Say).Run(guarded, communicator, device);
     }
 }

@@ -20,8 +20,6 @@ internal sealed class Adam<T>
     private readonly T[] _mean;
     private readonly T[] _square;
     private readonly double _learningRate;
-    private double _decay1Power = 1;
-    private double _decay2Power = 1;
 
     /// <summary>Starts at rest.</summary>
     /// <param name="length">Elements.</param>
@@ -35,6 +33,33 @@ internal sealed class Adam<T>
         _learningRate = learningRate;
     }
 
+    /// <summary>Decaying means of the gradients.</summary>
+    public ReadOnlySpan<T> Mean => _mean;
+
+    /// <summary>Decaying means of the squared gradients.</summary>
+    public ReadOnlySpan<T> Square => _square;
+
+    /// <summary>β₁ to the power of the steps taken.</summary>
+    public double Decay1Power { get; private set; } = 1;
+
+    /// <summary>β₂ to the power of the steps taken.</summary>
+    public double Decay2Power { get; private set; } = 1;
+
+    /// <summary>Takes the state of another optimiser.</summary>
+    /// <param name="mean">Its <see cref="Mean"/>, as long as this one's.</param>
+    /// <param name="square">Its <see cref="Square"/>.</param>
+    /// <param name="decay1Power">Its <see cref="Decay1Power"/>, 0 … 1.</param>
+    /// <param name="decay2Power">Its <see cref="Decay2Power"/>, 0 … 1.</param>
+    public void Restore(ReadOnlySpan<T> mean, ReadOnlySpan<T> square, double decay1Power, double decay2Power)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(mean.Length, _mean.Length, nameof(mean));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(square.Length, _square.Length, nameof(square));
+        mean.CopyTo(_mean);
+        square.CopyTo(_square);
+        Decay1Power = decay1Power;
+        Decay2Power = decay2Power;
+    }
+
     /// <summary>Moves the parameters one step. Allocates nothing.</summary>
     /// <param name="parameters">As long as the optimiser.</param>
     /// <param name="gradientSums">As long as the optimiser.</param>
@@ -45,10 +70,10 @@ internal sealed class Adam<T>
         ArgumentOutOfRangeException.ThrowIfNotEqual(gradientSums.Length, _mean.Length, nameof(gradientSums));
 
         // Powers by multiplication: a library's pow may round otherwise on another machine.
-        _decay1Power *= Decay1;
-        _decay2Power *= Decay2;
-        double correction2 = Math.Sqrt(1 - _decay2Power);
-        T rate = T.CreateTruncating(_learningRate * correction2 / (1 - _decay1Power));
+        Decay1Power *= Decay1;
+        Decay2Power *= Decay2;
+        double correction2 = Math.Sqrt(1 - Decay2Power);
+        T rate = T.CreateTruncating(_learningRate * correction2 / (1 - Decay1Power));
         T epsilon = T.CreateTruncating(Epsilon * correction2);
         T keep1 = T.CreateTruncating(Decay1);
         T take1 = T.CreateTruncating(1 - Decay1);

@@ -11,7 +11,6 @@ internal sealed class GradientAccumulator<T>
 {
     private readonly MicroBatchSampler _sampler;
     private readonly MicroBatch _batch;
-    private long _step;
 
     /// <summary>Accumulates into a model's gradients.</summary>
     /// <param name="model">Its largest micro-batch is the one drawn.</param>
@@ -35,21 +34,18 @@ internal sealed class GradientAccumulator<T>
     public double Weight { get; private set; }
 
     /// <summary>Begins a step: all sums are zero.</summary>
-    /// <param name="stepNumber">0 or more.</param>
-    public void Begin(long stepNumber)
+    public void Begin()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(stepNumber);
-        _step = stepNumber;
         LossSum = 0;
         Weight = 0;
         Model.ClearGradients();
     }
 
     /// <summary>Computes one micro-batch of the step. Allocates nothing.</summary>
-    /// <param name="k">Its number within the global batch, 0-based.</param>
-    public void Add(int k)
+    /// <param name="microBatch">Its number in the job, 0 or more.</param>
+    public void Add(long microBatch)
     {
-        _sampler.Fill(_step, k, _batch);
+        _sampler.Fill(microBatch, _batch);
         LossSum += Model.AccumulateGradients(_batch);
         Weight += _batch.Samples;
     }

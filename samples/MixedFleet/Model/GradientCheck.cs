@@ -20,13 +20,14 @@ internal static class GradientCheck
 {
     /// <summary>‖uneven − even‖∞ / ‖even‖∞.</summary>
     /// <param name="accumulator">This rank's, over a model with the same weights on all ranks. Its gradients are overwritten.</param>
-    /// <param name="step">Names the global batch.</param>
+    /// <param name="globalBatch">The numbers of its micro-batches, by place in the deal.</param>
     /// <param name="rank">This rank.</param>
-    /// <param name="unevenCounts">Micro-batches per rank; the even split deals as many in total.</param>
+    /// <param name="unevenCounts">Micro-batches per rank, as many in total as the global batch has.</param>
     /// <param name="reduce">Sums over ranks.</param>
     /// <returns>0 or more; NaN where a gradient is not finite or all are zero, so that "error ≤ bound" is never true by accident.</returns>
     public static double MaxRelativeError(
-        GradientAccumulator<double> accumulator, long step, int rank, ReadOnlySpan<int> unevenCounts, GradientReduction reduce)
+        GradientAccumulator<double> accumulator, ReadOnlySpan<long> globalBatch, int rank, ReadOnlySpan<int> unevenCounts,
+        GradientReduction reduce)
     {
         ArgumentNullException.ThrowIfNull(accumulator);
         ArgumentNullException.ThrowIfNull(reduce);
@@ -38,8 +39,9 @@ internal static class GradientCheck
         }
 
         ArgumentOutOfRangeException.ThrowIfZero(microBatches, nameof(unevenCounts));
-        double[] uneven = MeanGradient(accumulator, step, rank, unevenCounts, reduce);
-        double[] even = MeanGradient(accumulator, step, rank, EvenDeal.Of(microBatches, unevenCounts.Length), reduce);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(microBatches, globalBatch.Length, nameof(unevenCounts));
+        double[] uneven = MeanGradient(accumulator, globalBatch, rank, unevenCounts, reduce);
+        double[] even = MeanGradient(accumulator, globalBatch, rank, EvenDeal.Of(microBatches, unevenCounts.Length), reduce);
         double largest = NormInf(even);
         TensorPrimitives.Subtract<double>(uneven, even, uneven);
         double difference = NormInf(uneven);
@@ -62,13 +64,13 @@ internal static class GradientCheck
     }
 
     private static double[] MeanGradient(
-        GradientAccumulator<double> accumulator, long step, int rank, ReadOnlySpan<int> counts, GradientReduction reduce)
+        GradientAccumulator<double> accumulator, ReadOnlySpan<long> globalBatch, int rank, ReadOnlySpan<int> counts, GradientReduction reduce)
     {
         var deal = new MicroBatchDeal(PlanEpoch.Initial, counts);
-        accumulator.Begin(step);
+        accumulator.Begin();
         for (int k = deal.First(new Rank(rank)); k < deal.End(new Rank(rank)); k++)
         {
-            accumulator.Add(k);
+            accumulator.Add(globalBatch[k]);
         }
 
         double weight = reduce(accumulator.Model.Gradients, accumulator.Weight);

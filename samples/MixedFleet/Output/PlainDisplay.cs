@@ -36,7 +36,9 @@ internal sealed class PlainDisplay : IRunDisplay
         long nowNs = MonotonicClock.NowNs();
         if (_lastDone == 0)
         {
+            // A run that goes on from a checkpoint does not begin with the first step.
             (_lastDone, _lastNs) = (done, nowNs);
+            _nextLine = ((done / StepsPerLine) + 1) * StepsPerLine;
         }
 
         // Rank processes don't tell of every quick step: a line is due with the first step told of at or past its number.
@@ -66,13 +68,12 @@ internal sealed class PlainDisplay : IRunDisplay
 
     /// <param name="done">Steps done.</param>
     /// <param name="loss">Of the last one.</param>
-    /// <param name="stepSeconds">Mean wall time of a step since the line before, s.</param>
+    /// <param name="stepSeconds">Mean wall time of a step since the line before, s; NaN where there was but one.</param>
     private string ProgressLine(long done, double loss, double stepSeconds)
     {
+        string pace = double.IsNaN(stepSeconds) ? "" : string.Create(CultureInfo.InvariantCulture, $"  {stepSeconds * 1e3,6:0.0} ms/step");
         string guard = _status() is { } status
-            ? string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {stepSeconds * 1e3,6:0.0} ms/step  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
+            ? string.Create(CultureInfo.InvariantCulture, $"{pace}  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
             : "";
         return string.Create(CultureInfo.InvariantCulture, $"step {done,4}/{_steps}  loss {loss:0.000}{guard}");
     }

@@ -5,7 +5,10 @@ namespace MixedFleet.Output;
 /// <summary>What was found and won, in words.</summary>
 internal static class ReportText
 {
-    public static IEnumerable<string> Lines(RunReport report, bool isSlowed)
+    /// <param name="report">What came of the run.</param>
+    /// <param name="isSlowed">Whether --slow was given.</param>
+    /// <param name="isStalled">Whether --stall was given.</param>
+    public static IEnumerable<string> Lines(RunReport report, bool isSlowed, bool isStalled)
     {
         yield return "";
         yield return "rank  class     micro-batches  per micro-batch   lag p50   lag p95   last   wait caused";
@@ -54,19 +57,24 @@ internal static class ReportText
         ThroughputLine throughput = report.Throughput;
         yield return "Won";
         yield return Say(
-            $"  unguarded {throughput.UnguardedSamplesPerSecond:N0} samples/s → guarded {throughput.GuardedSamplesPerSecond:N0} samples/s: ×{throughput.GuardedSamplesPerSecond / throughput.UnguardedSamplesPerSecond:0.00}");
+            $"  unguarded {Rate(throughput.UnguardedSamplesPerSecond)} → guarded {Rate(throughput.GuardedSamplesPerSecond)}{(throughput is { UnguardedSamplesPerSecond: { } before, GuardedSamplesPerSecond: { } after } ? Say($": ×{after / before:0.00}") : "")}");
         if (isSlowed)
         {
             yield return "  --slow was in force for a part of this: what each deal won while it was needed stands under Decided";
         }
 
-        if (report.Plans.Count == 0)
+        if (isStalled)
+        {
+            yield return "  --stall was in force all the time: both figures are with the same kind of stalls";
+        }
+
+        if (report.Plans.Count == 0 && throughput.UnguardedSamplesPerSecond is not null)
         {
             yield return "  no plan was made: whatever the two differ by, the guard did not do it";
         }
 
         yield return throughput is { OptimumSamplesPerSecond: { } optimum, GuardedOverOptimum: { } share }
-            ? Say($"  best integer deal for the configured paces: {optimum:N0} samples/s; reached {share:P1}")
+            ? Say($"  best integer deal for the configured paces{(isStalled ? ", under the same stalls" : "")}: {optimum:N0} samples/s; reached {share:P1}")
             : "  best integer deal: unknown";
         yield return Say(
             $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of an uneven deal against the even split, fp64: {Error(report.GradientMaxRelativeError)}");
@@ -112,6 +120,9 @@ internal static class ReportText
     }
 
     private static string Millis(double? seconds) => seconds is { } known ? Say($"{known * 1e3:0.00} ms") : "unknown";
+
+    private static string Rate(double? samplesPerSecond) =>
+        samplesPerSecond is { } known ? Say($"{known:N0} samples/s") : "not measured in this run";
 
     private static string Percent(double? share) => share is { } known ? Say($"{known * 100:0} %") : "?";
 

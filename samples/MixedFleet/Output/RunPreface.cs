@@ -3,6 +3,7 @@ using System.Net;
 using MixedFleet.Fleet;
 using MixedFleet.Pacing;
 using MixedFleet.Training;
+using StragglerGuard.Core.Policy;
 
 namespace MixedFleet.Output;
 
@@ -29,6 +30,11 @@ internal static class RunPreface
             yield return "          paces are EMULATED: each rank really computes its micro-batch, then waits until its class's time is over";
         }
 
+        foreach (string stall in settings.Stalls.Descriptions())
+        {
+            yield return $"  stalls  EMULATED, drawn from the seed: {stall}";
+        }
+
         if (stretch.Factor > 1)
         {
             yield return Say(
@@ -36,6 +42,16 @@ internal static class RunPreface
         }
 
         yield return Say($"  phases  {settings.Phases}");
+        if (settings.GuardedMode != PolicyMode.Act)
+        {
+            yield return $"  mode    {settings.GuardedMode.ToString().ToLowerInvariant()}, once the observed steps are over: no plan is put in force";
+        }
+
+        if (settings.CheckpointPath is { } checkpoint)
+        {
+            yield return Say($"  saved   every {settings.CheckpointEvery} steps and at the end to {checkpoint}");
+        }
+
         if (metrics is not null)
         {
             yield return $"  metrics http://{metrics}/metrics";

@@ -38,8 +38,8 @@ internal sealed record RunReport
         RankResult first = results[0];
         RunPhases phases = settings.Phases;
         int globalBatch = settings.MicroBatches * RunSettings.ModelShape.Samples;
-        double unguarded = SamplesPerSecond(first, phases.MeasuredUnguarded, globalBatch);
-        double guarded = SamplesPerSecond(first, phases.MeasuredGuarded, globalBatch);
+        double? unguarded = SamplesPerSecond(first, phases, phases.MeasuredUnguarded, globalBatch);
+        double? guarded = SamplesPerSecond(first, phases, phases.MeasuredGuarded, globalBatch);
         double? optimum = OptimumOf(settings, status, stretch);
         return new RunReport
         {
@@ -66,23 +66,26 @@ internal sealed record RunReport
         };
     }
 
-    private static double SamplesPerSecond(RankResult result, (int From, int To) steps, int globalBatch) =>
-        (steps.To - steps.From) * (double)globalBatch / result.StepSeconds[steps.From..steps.To].Sum();
+    private static double? SamplesPerSecond(RankResult result, RunPhases phases, (int From, int To) steps, int globalBatch) =>
+        steps.From < steps.To
+            ? (steps.To - steps.From) * (double)globalBatch
+                / result.StepSeconds[(steps.From - phases.First)..(steps.To - phases.First)].Sum()
+            : null;
 
     /// <summary>The best integer deal for the configured paces, or the measured one where a rank has no pace, plus the measured fixed cost.</summary>
     private static double? OptimumOf(RunSettings settings, JobStatus status, double stretch)
     {
         double?[] seconds = [.. status.Ranks.Select(
             rank => settings.Fleet.Ranks[rank.Rank.Value].PaceSeconds * stretch ?? rank.SecondsPerMicroBatch)];
-        if (status.OverheadSeconds is not { } overhead || seconds.Length != settings.WorldSize || seconds.Any(known => known is null))
+        (int from, int to) = settings.Phases.MeasuredGuarded;
+        if (from >= to || status.OverheadSeconds is not { } overhead || seconds.Length != settings.WorldSize || seconds.Any(known => known is null))
         {
             return null;
         }
 
-        (int from, int to) = settings.Phases.MeasuredGuarded;
         return ConfiguredOptimum.SamplesPerSecond(
-            from, to, [.. seconds.Select(known => known!.Value)], settings.Slowdowns, overhead, settings.MicroBatches,
-            RunSettings.ModelShape.Samples);
+            from, to, [.. seconds.Select(known => known!.Value)], settings.Slowdowns, settings.Stalls, overhead,
+            settings.MicroBatches, RunSettings.ModelShape.Samples);
     }
 
     private static string Camel<T>(T value)
@@ -98,7 +101,7 @@ internal sealed record RankLine(
     double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
 
 internal sealed record ThroughputLine(
-    double UnguardedSamplesPerSecond, double GuardedSamplesPerSecond, double? OptimumSamplesPerSecond, double? GuardedOverOptimum);
+    double? UnguardedSamplesPerSecond, double? GuardedSamplesPerSecond, double? OptimumSamplesPerSecond, double? GuardedOverOptimum);
 
 internal sealed record VerdictLine(int Rank, long Step, long RaisedAtStep, string Kind, double Slowdown, string Cause, string Reason);
 

@@ -18,7 +18,7 @@ internal static class Calibration
         long begin = MonotonicClock.NowNs();
         for (int k = 0; MonotonicClock.NowNs() - begin < WarmUpNs; k++)
         {
-            accumulator.Begin(0);
+            accumulator.Begin();
             accumulator.Add(k);
         }
     }
@@ -31,7 +31,7 @@ internal static class Calibration
         var accumulator = new GradientAccumulator<float>(model, new MicroBatchSampler(settings.Corpus, settings.Seed));
         WarmUp(accumulator);
         long[] taken = new long[Measured];
-        accumulator.Begin(0);
+        accumulator.Begin();
         for (int k = 0; k < Measured; k++)
         {
             long begin = MonotonicClock.NowNs();

@@ -1,3 +1,4 @@
+using MixedFleet.Checkpoints;
 using MixedFleet.Data;
 using MixedFleet.Model;
 using MixedFleet.Pacing;
@@ -18,18 +19,21 @@ internal sealed class RankTraining
     private readonly int _rank;
     private readonly PaceEmulator _pace;
     private readonly Action<long, double> _onStep;
+    private readonly Action<string> _complain;
 
     /// <summary>Prepares a rank.</summary>
     /// <param name="settings">The run.</param>
     /// <param name="rank">Who.</param>
     /// <param name="stretch">The factor on all emulated paces.</param>
     /// <param name="onStep">Called after every step with its number and loss; must be quick.</param>
-    public RankTraining(RunSettings settings, int rank, double stretch, Action<long, double> onStep)
+    /// <param name="complain">Called, on another thread, with a line where a checkpoint could not be written.</param>
+    public RankTraining(RunSettings settings, int rank, double stretch, Action<long, double> onStep, Action<string> complain)
     {
         _settings = settings;
         _rank = rank;
         _pace = new PaceEmulator(settings.Fleet.Ranks[rank].PaceSeconds * stretch);
         _onStep = onStep;
+        _complain = complain;
     }
 
     /// <summary>Trains to the last step, then checks the gradient of the last uneven deal, or of an example where there was none.</summary>
@@ -40,30 +44,29 @@ internal sealed class RankTraining
         var optimizer = new Adam<float>(RunSettings.ModelShape.ParameterCount);
         Calibration.WarmUp(accumulator);
         model.ClearGradients();
+        MicroBatchQueue queue = _settings.ResumedFrom?.Restore(model, optimizer) ?? new MicroBatchQueue(_settings.MicroBatches);
+        using CheckpointWriter? checkpoints = OpenCheckpoints();
 
-        double[] stepSeconds = new double[_settings.Phases.Steps];
+        int first = _settings.Phases.First;
+        double[] stepSeconds = new double[_settings.Phases.Steps - first];
         var lastLosses = new Queue<double>(LossWindowSteps + 1);
         double[] loss = new double[1];
         double lossFirst = double.NaN;
         int[] even = EvenDeal.Of(_settings.MicroBatches, _settings.WorldSize);
-        int[] uneven = GradientCheck.ExampleOfUneven(even);
-        JobPlan dealt = guard.Plan;
+        JobPlan plan = guard.Plan;
+        int[] uneven = plan.Deal.MicroBatches.SequenceEqual(even) ? GradientCheck.ExampleOfUneven(even) : plan.Deal.MicroBatches.ToArray();
         communicator.Barrier();
         long before = MonotonicClock.NowNs();
-        for (int step = 0; step < _settings.Phases.Steps; step++)
+        for (int step = first; step < _settings.Phases.Steps; step++)
         {
             MicroBatchRange work = guard.BeginStep();
-            if (!ReferenceEquals(dealt, guard.Plan))
-            {
-                dealt = guard.Plan;
-                uneven = dealt.Deal.MicroBatches.SequenceEqual(even) ? uneven : dealt.Deal.MicroBatches.ToArray();
-            }
-
-            _pace.BeginStep(MonotonicClock.NowNs(), _settings.Slowdowns.FactorAt(_rank, step));
-            accumulator.Begin(step);
+            ReadOnlySpan<long> batch = queue.BeginStep(step);
+            _pace.BeginStep(
+                MonotonicClock.NowNs(), _settings.Slowdowns.FactorAt(_rank, step) * _settings.Stalls.FactorAt(_rank, step));
+            accumulator.Begin();
             for (int k = work.First; k < work.End; k++)
             {
-                accumulator.Add(k);
+                accumulator.Add(batch[k]);
                 _pace.EndMicroBatch(communicator.Aborted);
                 if (communicator.Aborted.IsCancellationRequested)
                 {
@@ -74,11 +77,17 @@ internal sealed class RankTraining
             double weight = guard.Vote(accumulator.Weight);
             communicator.AllReduce(model.Gradients.All);
             model.Apply(optimizer, (float)(1 / weight));
+            queue.Complete(step, plan.Deal, plan.Deal.MicroBatches);
+            if (!ReferenceEquals(plan, guard.Plan))
+            {
+                plan = guard.Plan;
+                uneven = plan.Deal.MicroBatches.SequenceEqual(even) ? uneven : plan.Deal.MicroBatches.ToArray();
+            }
 
             loss[0] = accumulator.LossSum;
             communicator.AllReduce(loss.AsSpan());
             double mean = loss[0] / weight;
-            lossFirst = step == 0 ? mean : lossFirst;
+            lossFirst = step == first ? mean : lossFirst;
             lastLosses.Enqueue(mean);
             if (lastLosses.Count > LossWindowSteps)
             {
@@ -86,21 +95,29 @@ internal sealed class RankTraining
             }
 
             long now = MonotonicClock.NowNs();
-            stepSeconds[step] = (now - before) * 1e-9;
+            stepSeconds[step - first] = (now - before) * 1e-9;
             before = now;
+            checkpoints?.StepDone(plan, queue, model, optimizer);
             _onStep(step, mean);
         }
 
+        checkpoints?.Finish(plan, queue, model, optimizer);
         return new RankResult(
             _rank, Environment.ProcessId, lossFirst, lastLosses.Average(), model.WeightBits().ToString("x16", null),
-            CheckGradient(model, uneven, communicator), stepSeconds);
+            CheckGradient(model, queue.BeginStep(queue.Step), uneven, communicator), stepSeconds);
     }
+
+    /// <summary>Rank 0 writes: all ranks hold the same.</summary>
+    private CheckpointWriter? OpenCheckpoints() => _rank == 0 && _settings.CheckpointPath is { } path
+        ? new CheckpointWriter(path, _settings.CheckpointEvery, _settings.Identity, RunSettings.ModelShape.ParameterCount, _complain)
+        : null;
 
     /// <summary>
     /// The gradient of one more global batch at the trained weights, in fp64: dealt unevenly, against an even split of the same batch. Both
     /// are reduced by the job's own all-reduce.
     /// </summary>
-    private double CheckGradient(ByteLanguageModel<float> trained, ReadOnlySpan<int> counts, Communicator communicator)
+    private double CheckGradient(
+        ByteLanguageModel<float> trained, ReadOnlySpan<long> globalBatch, ReadOnlySpan<int> counts, Communicator communicator)
     {
         using var model = new ByteLanguageModel<double>(trained.Parameters.Device, RunSettings.ModelShape, _settings.Seed);
         float[] weights = new float[RunSettings.ModelShape.ParameterCount];
@@ -109,7 +126,7 @@ internal sealed class RankTraining
         var accumulator = new GradientAccumulator<double>(model, new MicroBatchSampler(_settings.Corpus, _settings.Seed));
         double[] total = new double[1];
         return GradientCheck.MaxRelativeError(
-            accumulator, _settings.Phases.Steps, _rank, counts,
+            accumulator, globalBatch, _rank, counts,
             (gradients, weight) =>
             {
                 communicator.AllReduce(gradients.All);

@@ -5,7 +5,8 @@ namespace MixedFleet.Training;
 /// <summary>How the steps of a run are used: first the guard only observes the even deal, then it acts.</summary>
 /// <param name="Steps">All steps.</param>
 /// <param name="Observed">Steps of phase one; phase two begins with this step.</param>
-internal sealed record RunPhases(int Steps, int Observed)
+/// <param name="First">The first step of this run: 0, or so many were done before the checkpoint that it goes on from.</param>
+internal sealed record RunPhases(int Steps, int Observed, int First = 0)
 {
     /// <summary>The fewest steps that leave something to measure in both phases.</summary>
     public const int StepsMin = 40;
@@ -20,20 +21,22 @@ internal sealed record RunPhases(int Steps, int Observed)
     private const int StepsAfterLastSlowdown = 60;
 
     /// <summary>A quarter of the steps observes, 20 to 100 of them.</summary>
-    public static RunPhases Of(int steps) => new(steps, Math.Clamp(steps / 4, 20, 100));
+    /// <param name="steps">Of the job.</param>
+    /// <param name="first">Of them done already.</param>
+    public static RunPhases Of(int steps, int first = 0) => new(steps, Math.Clamp(steps / 4, 20, 100), first);
 
     /// <summary>The steps of a run whose user named none: long enough to see the last slowdown end.</summary>
     public static int DefaultSteps(long? lastSlowdownEnd) =>
         lastSlowdownEnd is { } end ? (int)Math.Clamp(end + StepsAfterLastSlowdown, StepsDefault, int.MaxValue) : StepsDefault;
 
-    /// <summary>The measured steps of phase one: from, and up to but not including.</summary>
-    public (int From, int To) MeasuredUnguarded => (WarmUp, Observed);
+    /// <summary>The measured steps of phase one: from, and up to but not including. None where this run began too late.</summary>
+    public (int From, int To) MeasuredUnguarded => (First + WarmUp, Observed);
 
-    /// <summary>The measured steps of phase two.</summary>
-    public (int From, int To) MeasuredGuarded => (Observed + WarmUp, Steps);
+    /// <summary>The measured steps of phase two; none where this run began too late.</summary>
+    public (int From, int To) MeasuredGuarded => (Math.Max(First, Observed) + WarmUp, Steps);
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Steps} steps: {Observed} observed under the even deal, then {Steps - Observed} guarded; " +
+        $"{(First > 0 ? $"from step {First} of " : "")}{Steps} steps: {Observed} observed under the even deal, then {Steps - Observed} guarded; " +
         $"the first {WarmUp} of each are warm-up and not measured");
 }

@@ -1,8 +1,11 @@
+using MixedFleet.Checkpoints;
 using MixedFleet.CommandLine;
 using MixedFleet.Data;
 using MixedFleet.Fleet;
 using MixedFleet.Model;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
 
 namespace MixedFleet.Training;
@@ -12,6 +15,7 @@ namespace MixedFleet.Training;
 /// <param name="Corpus">The text.</param>
 /// <param name="Options">The guard's.</param>
 /// <param name="Slowdowns">Who is slowed when.</param>
+/// <param name="Stalls">Who stalls at random.</param>
 /// <param name="Phases">Steps, and what they are used for.</param>
 /// <param name="MicroBatches">M, of a global batch.</param>
 /// <param name="Seed">Of weights and samples.</param>
@@ -20,12 +24,15 @@ internal sealed record RunSettings(
     TextCorpus Corpus,
     StragglerGuardOptions Options,
     SlowdownSchedule Slowdowns,
+    StallSchedule Stalls,
     RunPhases Phases,
     int MicroBatches,
     ulong Seed)
 {
     /// <summary>The largest global batch.</summary>
     public const int MicroBatchesMax = 65_536;
+
+    private const int CheckpointEveryDefault = 50;
 
     /// <summary>The largest TCP port.</summary>
     public const int PortMax = 65_535;
@@ -45,6 +52,33 @@ internal sealed record RunSettings(
     /// <summary>Ranks of the job.</summary>
     public int WorldSize => Fleet.Ranks.Count;
 
+    /// <summary>What the guard may do in phase two.</summary>
+    public MitigationChoice Mitigation { get; init; } = MitigationChoice.Auto;
+
+    /// <summary>The guard's mode in phase two, as asked for.</summary>
+    public PolicyMode Mode { get; init; } = PolicyMode.Act;
+
+    /// <summary>The guard's mode in phase two: where nothing may be done, it only looks.</summary>
+    public PolicyMode GuardedMode => Mitigation == MitigationChoice.None ? PolicyMode.Observe : Mode;
+
+    /// <summary>Where decisions are kept; null: in memory.</summary>
+    public string? LedgerPath { get; init; }
+
+    /// <summary>Where checkpoints are written; null: none are.</summary>
+    public string? CheckpointPath { get; init; }
+
+    /// <summary>Steps from one checkpoint to the next, 1 or more.</summary>
+    public int CheckpointEvery { get; init; } = CheckpointEveryDefault;
+
+    /// <summary>The state that the run goes on from; null where it begins.</summary>
+    public TrainingState? ResumedFrom { get; init; }
+
+    /// <summary>The plan that the run begins with: the checkpoint's, or the even deal.</summary>
+    public JobPlan StartPlan => ResumedFrom?.Plan ?? JobPlan.Even(MicroBatches, WorldSize);
+
+    /// <summary>What a checkpoint of this job belongs to.</summary>
+    public TrainingIdentity Identity => IdentityOf(Fleet, Corpus, MicroBatches, Seed);
+
     /// <summary>Holds every argument and file against each other. All errors at once, each naming where it stands.</summary>
     public static Checked<RunSettings> From(RunArguments arguments)
     {
@@ -59,6 +93,7 @@ internal sealed record RunSettings(
             errors);
         StragglerGuardOptions? options = ReadOptions(arguments.Options, errors);
         SlowdownSchedule? slowdowns = fleet is null ? null : Take(SlowdownSchedule.Parse(arguments.Slow, fleet), errors);
+        StallSchedule? stalls = fleet is null ? null : Take(StallSchedule.Parse(arguments.Stall, fleet, arguments.Seed), errors);
         if (arguments.Steps is < RunPhases.StepsMin or > RunPhases.StepsMax)
         {
             errors.Add($"--steps {arguments.Steps}: must be {RunPhases.StepsMin} to {RunPhases.StepsMax}");
@@ -77,14 +112,75 @@ internal sealed record RunSettings(
             errors.Add($"--metrics-port {arguments.MetricsPort}: must be 0 to {PortMax}");
         }
 
-        if (errors.Count > 0 || fleet is null || corpus is null || options is null || slowdowns is null)
+        CheckFiles(arguments, errors);
+        int steps = arguments.Steps ?? RunPhases.DefaultSteps(slowdowns?.LastEnd);
+        TrainingState? resumed = fleet is null || corpus is null ? null : ReadCheckpoint(arguments, fleet, corpus, steps, errors);
+        if (errors.Count > 0 || fleet is null || corpus is null || options is null || slowdowns is null || stalls is null)
         {
             return Checked<RunSettings>.Bad(errors);
         }
 
-        int steps = arguments.Steps ?? RunPhases.DefaultSteps(slowdowns.LastEnd);
         return Checked<RunSettings>.Good(new RunSettings(
-            fleet, corpus, options, slowdowns, RunPhases.Of(steps), arguments.MicroBatches, arguments.Seed));
+            fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), arguments.MicroBatches, arguments.Seed)
+        {
+            Mitigation = arguments.Mitigate,
+            Mode = arguments.Mode,
+            LedgerPath = arguments.Ledger,
+            CheckpointPath = arguments.Checkpoint,
+            CheckpointEvery = arguments.CheckpointEvery ?? CheckpointEveryDefault,
+            ResumedFrom = resumed,
+        });
+    }
+
+    private static TrainingIdentity IdentityOf(FleetDefinition fleet, TextCorpus corpus, int microBatches, ulong seed) =>
+        TrainingIdentity.Of(ModelShape, seed, corpus.Fingerprint, microBatches, fleet.Ranks.Count);
+
+    private static void CheckFiles(RunArguments arguments, List<string> errors)
+    {
+        foreach ((string option, string? file) in new[] { ("--checkpoint", arguments.Checkpoint), ("--ledger", arguments.Ledger) })
+        {
+            if (file is not null && BoundedFile.FindFaultOfNew(file) is { } fault)
+            {
+                errors.Add($"{option} {file}: {fault}");
+            }
+        }
+
+        if (arguments.CheckpointEvery is { } every)
+        {
+            if (every is < 1 or > RunPhases.StepsMax)
+            {
+                errors.Add($"--checkpoint-every {every}: must be 1 to {RunPhases.StepsMax}");
+            }
+
+            if (arguments.Checkpoint is null)
+            {
+                errors.Add($"--checkpoint-every {every}: says how often, but there is no --checkpoint FILE that says where to");
+            }
+        }
+    }
+
+    private static TrainingState? ReadCheckpoint(
+        RunArguments arguments, FleetDefinition fleet, TextCorpus corpus, int steps, List<string> errors)
+    {
+        if (!arguments.Resume)
+        {
+            return null;
+        }
+
+        if ((arguments.ResumeFrom ?? arguments.Checkpoint) is not { } file)
+        {
+            errors.Add("--resume: from which checkpoint? Say --resume FILE, or --checkpoint FILE");
+            return null;
+        }
+
+        TrainingState? state = Take(
+            CheckpointFile.Read(file, IdentityOf(fleet, corpus, arguments.MicroBatches, arguments.Seed)), errors);
+        if (state is not null && state.NextStep >= steps)
+        {
+            errors.Add($"--resume {file}: {state.NextStep} steps are done, and --steps {steps} asks for no more");
+        }
+
+        return state;
     }
 
     private static StragglerGuardOptions? ReadOptions(string? file, List<string> errors)

@@ -2,6 +2,7 @@ using System.Net;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Ledger;
@@ -79,12 +80,17 @@ public sealed class GuardHost : IAsyncDisposable
     /// <param name="deviceClass">What it computes on.</param>
     /// <param name="communicator">All ranks of the job; the rank's own thread uses it, for the ballot.</param>
     /// <param name="microBatches">Micro-batches of a global batch, M; the same on every rank.</param>
+    /// <param name="plan">The plan that the job begins with, the same on every rank; null for the even deal.</param>
+    /// <param name="firstStep">The first step, the same on every rank, 0 or more: over 0 where a job goes on from a checkpoint.</param>
+    /// <exception cref="ArgumentException">The plan is not one of this job's shape.</exception>
     /// <exception cref="InvalidOperationException">This guard serves ranks of other processes.</exception>
-    public RankGuard Join(DeviceClass deviceClass, Communicator communicator, int microBatches)
+    public RankGuard Join(
+        DeviceClass deviceClass, Communicator communicator, int microBatches, JobPlan? plan = null, long firstStep = 0)
     {
         ArgumentNullException.ThrowIfNull(communicator);
         NodeAgent agent = _agent ?? throw new InvalidOperationException("this guard serves ranks of other processes: join through a NodeAgent there");
-        return agent.Join(RankEnrollment.DataParallel(new JobId(_options.Job), _node, deviceClass, communicator, microBatches), communicator);
+        return agent.Join(
+            RankEnrollment.DataParallel(new JobId(_options.Job), _node, deviceClass, communicator, microBatches), communicator, plan, firstStep);
     }
 
     /// <summary>Serves the metrics page of this guard.</summary>

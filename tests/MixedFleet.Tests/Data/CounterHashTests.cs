@@ -5,13 +5,11 @@ namespace MixedFleet.Tests.Data;
 public sealed class CounterHashTests
 {
     [Fact]
-    public void Below_OverTheWholeRangeOfHashes_StaysInside()
+    public void Unit_OverTheWholeRangeOfHashes_StaysInside()
     {
-        CounterHash.Below(0, 7).Should().Be(0);
-        CounterHash.Below(ulong.MaxValue, 7).Should().Be(6);
-        CounterHash.Below(ulong.MaxValue, 1).Should().Be(0);
-        CounterHash.Below(ulong.MaxValue, int.MaxValue).Should().Be(int.MaxValue - 1);
-        CounterHash.Below(1UL << 63, 10).Should().Be(5);
+        CounterHash.Unit(0).Should().Be(0);
+        CounterHash.Unit(1UL << 63).Should().Be(0.5);
+        CounterHash.Unit(ulong.MaxValue).Should().Be(Math.BitDecrement(1.0));
     }
 
     [Fact]
@@ -28,7 +26,7 @@ public sealed class CounterHashTests
         int[] buckets = new int[16];
         for (ulong part = 0; part < 16_000; part++)
         {
-            buckets[CounterHash.Below(CounterHash.Combine(1, part), 16)]++;
+            buckets[(int)(16 * CounterHash.Unit(CounterHash.Combine(1, part)))]++;
         }
 
         // 1,000 expected each, σ ≈ 31.

@@ -5,6 +5,9 @@ namespace MixedFleet.Tests.Data;
 
 public sealed class MicroBatchSamplerTests
 {
+    // Bytes (high, low) of 0, 1, 2 …: a context of three bytes tells its own position.
+    private static readonly byte[] Telling = [.. Enumerable.Range(0, 400).SelectMany(i => new[] { (byte)(128 + (i >> 7)), (byte)(i & 127) })];
+
     [Fact]
     public void Fill_InAnyOrderByAnySampler_GivesTheSameSamples()
     {
@@ -13,47 +16,47 @@ public sealed class MicroBatchSamplerTests
         MicroBatchSampler other = new(corpus, seed: 5);
         MicroBatch expected = new(16, 8);
         MicroBatch actual = new(16, 8);
-        one.Fill(9, 3, expected);
+        one.Fill(9000, expected);
 
-        other.Fill(0, 0, actual);
-        other.Fill(9, 3, actual);
+        other.Fill(0, actual);
+        other.Fill(9000, actual);
 
         actual.Contexts.Should().Equal(expected.Contexts);
         actual.Targets.Should().Equal(expected.Targets);
     }
 
     [Fact]
-    public void Fill_WithAnyPartOfTheNameChanged_GivesOtherSamples()
+    public void Fill_OfAnotherSeedNumberOrEpoch_GivesOtherSamples()
     {
-        TextCorpus corpus = TrainingText.Corpus();
-        Contexts(corpus, 5, 9, 3).Should().NotEqual(Contexts(corpus, 6, 9, 3));
-        Contexts(corpus, 5, 9, 3).Should().NotEqual(Contexts(corpus, 5, 8, 3));
-        Contexts(corpus, 5, 9, 3).Should().NotEqual(Contexts(corpus, 5, 9, 2));
-        Contexts(corpus, 5, 3, 9).Should().NotEqual(Contexts(corpus, 5, 9, 3));
+        TextCorpus corpus = TrainingText.Corpus(Telling);
+
+        // 797 positions of 3 bytes and one target: micro-batch 797 is the first of the 17th epoch.
+        Contexts(corpus, 5, 0).Should().NotEqual(Contexts(corpus, 6, 0));
+        Contexts(corpus, 5, 0).Should().NotEqual(Contexts(corpus, 5, 1));
+        Contexts(corpus, 5, 0).Should().NotEqual(Contexts(corpus, 5, 797));
     }
 
-    [Fact]
-    public void Fill_OverATextWithoutRepetition_TakesNeighbouringBytesFromEverywhere()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(32)]
+    [InlineData(797)]
+    [InlineData(1000)]
+    public void Fill_OverEachOfThreeEpochs_TakesEverySampleOnce(int samples)
     {
-        // Bytes (high, low) of 0, 1, 2 …: a context tells its own position.
-        byte[] bytes = [.. Enumerable.Range(0, 400).SelectMany(i => new[] { (byte)(128 + (i >> 7)), (byte)(i & 127) })];
-        MicroBatchSampler sampler = new(TrainingText.Corpus(bytes), seed: 1);
-        MicroBatch batch = new(64, 3);
-        HashSet<int> positions = [];
-        for (int step = 0; step < 200; step++)
+        MicroBatchSampler sampler = new(TrainingText.Corpus(Telling), seed: 1);
+        MicroBatch batch = new(samples, 3);
+        int positions = Telling.Length - 3;
+        List<int> order = [];
+        for (long number = 0; order.Count < 3 * positions; number++)
         {
-            sampler.Fill(step, 0, batch);
-            for (int sample = 0; sample < 64; sample++)
-            {
-                byte[] window = [.. batch.Contexts.AsSpan(sample * 3, 3), batch.Targets[sample]];
-                int position = bytes.AsSpan().IndexOf(window);
-                position.Should().BeGreaterThanOrEqualTo(0, $"step {step}, sample {sample}");
-                positions.Add(position);
-            }
+            sampler.Fill(number, batch);
+            order.AddRange(Enumerable.Range(0, samples).Select(sample => PositionOf(batch, sample)));
         }
 
-        // 12,800 draws over 797 positions: each is missed with probability e^-16.
-        positions.Should().HaveCount(bytes.Length - 3);
+        for (int epoch = 0; epoch < 3; epoch++)
+        {
+            order.Skip(epoch * positions).Take(positions).Should().BeEquivalentTo(Enumerable.Range(0, positions), $"it is epoch {epoch}");
+        }
     }
 
     [Fact]
@@ -61,28 +64,41 @@ public sealed class MicroBatchSamplerTests
     {
         MicroBatchSampler sampler = new(TrainingText.Corpus(), seed: 5);
         MicroBatch batch = new(16, 8);
-        sampler.Fill(0, 0, batch);
+        sampler.Fill(0, batch);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        sampler.Fill(1, 0, batch);
+        for (long number = 0; number < 300; number++)
+        {
+            sampler.Fill(number, batch);
+        }
+
         (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
     }
 
     [Fact]
-    public void Fill_WithAContextAsLongAsTheText_Throws()
+    public void Fill_OutOfRange_Throws()
     {
         TextCorpus corpus = TrainingText.Corpus(new byte[300]);
         MicroBatchSampler sampler = new(corpus, seed: 5);
 
-        sampler.Invoking(it => it.Fill(0, 0, new MicroBatch(1, 300))).Should().Throw<ArgumentOutOfRangeException>();
-        sampler.Invoking(it => it.Fill(-1, 0, new MicroBatch(1, 3))).Should().Throw<ArgumentOutOfRangeException>();
-        sampler.Invoking(it => it.Fill(0, -1, new MicroBatch(1, 3))).Should().Throw<ArgumentOutOfRangeException>();
+        sampler.Invoking(it => it.Fill(0, new MicroBatch(1, 300))).Should().Throw<ArgumentOutOfRangeException>();
+        sampler.Invoking(it => it.Fill(-1, new MicroBatch(1, 3))).Should().Throw<ArgumentOutOfRangeException>();
+        sampler.Invoking(it => it.Fill(long.MaxValue, new MicroBatch(2, 3))).Should().Throw<OverflowException>();
     }
 
-    private static byte[] Contexts(TextCorpus corpus, ulong seed, long step, int k)
+    internal static TextCorpus TellingCorpus() => TrainingText.Corpus(Telling);
+
+    /// <summary>Where a sample of three bytes of context stands in the telling text.</summary>
+    internal static int PositionOf(MicroBatch batch, int sample)
     {
-        MicroBatch batch = new(16, 8);
-        new MicroBatchSampler(corpus, seed).Fill(step, k, batch);
+        byte[] window = [.. batch.Contexts.AsSpan(sample * 3, 3), batch.Targets[sample]];
+        return Telling.AsSpan().IndexOf(window);
+    }
+
+    private static byte[] Contexts(TextCorpus corpus, ulong seed, long microBatch)
+    {
+        MicroBatch batch = new(16, 3);
+        new MicroBatchSampler(corpus, seed).Fill(microBatch, batch);
         return batch.Contexts;
     }
 }

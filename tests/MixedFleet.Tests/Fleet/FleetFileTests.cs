@@ -147,6 +147,9 @@ public sealed class FleetFileTests
     [InlineData("six-mixed.json", 6, 4)]
     [InlineData("seven-mixed.json", 7, 4)]
     [InlineData("eight-mixed.json", 8, 4)]
+    [InlineData("colossus-mix.json", 9, 3)]
+    [InlineData("one-failing-gpu.json", 8, 1)]
+    [InlineData("jittery-hosts.json", 8, 1)]
     [InlineData("true-compute.json", 4, 1)]
     public void Read_OfAFleetOfTheRepository_HasItsRanks(string file, int ranks, int paces)
     {

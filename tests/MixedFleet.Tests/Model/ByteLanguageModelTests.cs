@@ -190,9 +190,9 @@ public sealed class ByteLanguageModelTests
             double first = 0;
             for (int step = 0; step < 150; step++)
             {
-                accumulator.Begin(step);
-                accumulator.Add(0);
-                accumulator.Add(1);
+                accumulator.Begin();
+                accumulator.Add(2 * step);
+                accumulator.Add((2 * step) + 1);
                 model.Apply(adam, (float)(1 / accumulator.Weight));
                 first = step == 0 ? accumulator.LossSum / accumulator.Weight : first;
             }
@@ -248,9 +248,9 @@ public sealed class ByteLanguageModelTests
 
         void Step(long number)
         {
-            accumulator.Begin(number);
-            accumulator.Add(0);
-            accumulator.Add(1);
+            accumulator.Begin();
+            accumulator.Add(2 * number);
+            accumulator.Add((2 * number) + 1);
             model.Apply(adam, 0.03125f);
             model.WeightBits();
         }

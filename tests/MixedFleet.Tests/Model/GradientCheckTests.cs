@@ -66,9 +66,20 @@ public sealed class GradientCheckTests
         using ByteLanguageModel<double> model = new(device, Shape, seed: 1);
         GradientAccumulator<double> accumulator = new(model, new MicroBatchSampler(TrainingText.Corpus(), seed: 2));
 
-        accumulator.Invoking(it => GradientCheck.MaxRelativeError(it, 0, 0, [0, 0], (_, weight) => weight))
+        accumulator.Invoking(it => GradientCheck.MaxRelativeError(it, [], 0, [0, 0], (_, weight) => weight))
             .Should().Throw<ArgumentOutOfRangeException>();
-        accumulator.Invoking(it => GradientCheck.MaxRelativeError(it, 0, 0, [3, -1], (_, weight) => weight))
+        accumulator.Invoking(it => GradientCheck.MaxRelativeError(it, [5, 6], 0, [3, -1], (_, weight) => weight))
+            .Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [Fact]
+    public void MaxRelativeError_OfADealOfAnotherGlobalBatch_Throws()
+    {
+        using CpuDevice device = new();
+        using ByteLanguageModel<double> model = new(device, Shape, seed: 1);
+        GradientAccumulator<double> accumulator = new(model, new MicroBatchSampler(TrainingText.Corpus(), seed: 2));
+
+        accumulator.Invoking(it => GradientCheck.MaxRelativeError(it, [5, 6, 7], 0, [1, 1], (_, weight) => weight))
             .Should().Throw<ArgumentOutOfRangeException>();
     }
 
@@ -87,6 +98,7 @@ public sealed class GradientCheckTests
     {
         using CpuDevice device = new();
         TextCorpus corpus = TrainingText.Corpus();
+        long[] globalBatch = [.. Enumerable.Range(0, deal.Sum()).Select(k => k < 2 ? 3L + k : 100 + k)];
         List<List<(DeviceBuffer<double> Gradients, double Weight)>> reductions = [[], []];
         double result = 0;
         for (int rank = deal.Length - 1; rank >= 0; rank--)
@@ -95,7 +107,7 @@ public sealed class GradientCheckTests
             GradientAccumulator<double> accumulator = new(model, new MicroBatchSampler(corpus, seed: 8));
             int call = 0;
             bool isFirst = rank == 0;
-            result = GradientCheck.MaxRelativeError(accumulator, step: 3, rank, deal, (gradients, weight) =>
+            result = GradientCheck.MaxRelativeError(accumulator, globalBatch, rank, deal, (gradients, weight) =>
             {
                 List<(DeviceBuffer<double> Gradients, double Weight)> contributions = reductions[call++];
                 if (!isFirst)

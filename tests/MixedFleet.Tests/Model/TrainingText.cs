@@ -26,7 +26,7 @@ internal static class TrainingText
     public static MicroBatch Batch(int samples, int contextBytes, ulong seed)
     {
         MicroBatch batch = new(samples, contextBytes);
-        new MicroBatchSampler(Corpus(), seed).Fill(step: 0, k: 0, batch);
+        new MicroBatchSampler(Corpus(), seed).Fill(microBatch: 0, batch);
         return batch;
     }
 }
