@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using StragglerGuard.Daemon.Analysis;
 using StragglerGuard.Daemon.Judging;
+using StragglerGuard.Daemon.Simulation;
 
 namespace StragglerGuard.Daemon.CommandLine;
 
@@ -43,12 +44,14 @@ internal static class ProgramCommands
             + "  stragglerguard replay train.log               judge a Megatron-LM training log\n"
             + "  stragglerguard replay timings.csv --what-if   and tell what dealing the micro-batches anew would have won\n"
             + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
-            + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank")
+            + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n"
+            + "  stragglerguard simulate scenario.json         what the guard would do to a fleet with these faults, in virtual time")
         {
             help,
             new VersionOption(),
             ReplayCommand.Build(output, error),
             AnalyzeCommand.Build(output, error),
+            SimulateCommand.Build(output, error),
         };
     }
 }

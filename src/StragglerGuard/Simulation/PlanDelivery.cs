@@ -1,0 +1,45 @@
+using StragglerGuard.Ledger;
+
+namespace StragglerGuard.Simulation;
+
+/// <summary>What becomes of decisions on the fleet: the one place that knows which decision changes what the ranks do, and when.</summary>
+/// <remarks>
+/// As the live ranks do it: agents hold an offer at once; every rank copies it when it begins its next step and votes for it with that
+/// step's ballot; from the step after that on it is in force.
+/// </remarks>
+internal sealed class PlanDelivery(VirtualPlan initial)
+{
+    private VirtualPlan? _offered;
+    private long _offeredNs;
+    private VirtualPlan? _votedFor;
+
+    /// <summary>What is in force.</summary>
+    public VirtualPlan InForce { get; private set; } = initial;
+
+    /// <summary>Takes a decision that stands in the ledger; most change nothing on the fleet.</summary>
+    /// <param name="entry">The decision and its number.</param>
+    /// <param name="nowNs">When it was written, ns since the start.</param>
+    public void Hear(LedgerEntry entry, long nowNs)
+    {
+        if (entry.Decision is RebalanceDecided plan)
+        {
+            _offered = new VirtualPlan(plan.Deal.Epoch, plan.Deal.MicroBatches.ToArray());
+            _offeredNs = nowNs;
+        }
+    }
+
+    /// <summary>A step begins.</summary>
+    /// <returns>The plan that it is taken under.</returns>
+    public VirtualPlan BeginStep(long nowNs)
+    {
+        InForce = _votedFor ?? InForce;
+        _votedFor = null;
+        if (_offered is not null && _offeredNs <= nowNs)
+        {
+            _votedFor = _offered;
+            _offered = null;
+        }
+
+        return InForce;
+    }
+}
