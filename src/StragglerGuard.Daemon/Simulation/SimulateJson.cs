@@ -32,7 +32,7 @@ internal sealed partial class SimulateJson : JsonSerializerContext
         Readable.SimulationDocument);
 
     private static FiguresEntry Entry(ScheduleFigures figures) => new(
-        JsonNumbers.Known(figures.Unguarded), JsonNumbers.Known(figures.Guarded), JsonNumbers.Known(figures.Bound), JsonNumbers.Known(figures.Ideal),
+        JsonNumbers.Known(figures.Unguarded), JsonNumbers.Known(figures.Guarded), JsonNumbers.Known(figures.Bound), JsonNumbers.Known(figures.Ideal), JsonNumbers.Known(figures.OfBound),
         JsonNumbers.Known(figures.Recovery), JsonNumbers.Known(figures.BoundRecovery), JsonNumbers.Known(figures.ShareOfBound));
 }
 
@@ -41,7 +41,7 @@ internal sealed record SimulationDocument(
     IReadOnlyList<EventEntry> Events, IReadOnlyList<DecisionEntry> Decisions, int PlansDecided, string PolicyReason);
 
 internal sealed record FiguresEntry(
-    double? Unguarded, double? Guarded, double? Bound, double? Ideal, double? Recovery, double? BoundRecovery, double? ShareOfBound);
+    double? Unguarded, double? Guarded, double? Bound, double? Ideal, double? OfBound, double? Recovery, double? BoundRecovery, double? ShareOfBound);
 
 internal sealed record EventEntry(
     string Name, string Kind, double Factor, double From, double? To, string TimedBy, long? FirstPlanStep, FiguresEntry Figures);

@@ -17,7 +17,7 @@ internal static class SimulateText
         yield return Say($"{result.Name}: {result.Replicas} replicas {ranks}, {result.MicroBatches} micro-batches a step");
         yield return Say($"{result.Steps} steps guarded, {TimeSpan.FromSeconds(Math.Round(result.VirtualSeconds)):c} of virtual time");
         yield return "";
-        yield return "micro-batches/s              unguarded     guarded       bound       ideal   of ideal's   of bound's";
+        yield return "micro-batches/s              unguarded     guarded       bound       ideal   of bound   loss won back   of the bound's";
         yield return Row("whole run", result.Whole);
         yield return Row("last quarter", result.Settled);
         foreach (EventFigures one in result.Events.Take(EventsShown))
@@ -30,7 +30,7 @@ internal static class SimulateText
             yield return Say($"and {result.Events.Count - EventsShown} more events");
         }
 
-        yield return "of ideal's: (guarded - unguarded) / (ideal - unguarded); of bound's: (guarded - unguarded) / (bound - unguarded)";
+        yield return "of bound: guarded / bound; loss won back: (guarded - unguarded) / (ideal - unguarded); of the bound's: (guarded - unguarded) / (bound - unguarded)";
         yield return "";
         if (result.Events.Count > 0)
         {
@@ -67,7 +67,7 @@ internal static class SimulateText
     {
         string label = name.Length <= NameWidth ? name : string.Concat(name.AsSpan(0, NameWidth - 1), "…");
         return Say(
-            $"{label,-NameWidth}{Number(figures.Unguarded),12}{Number(figures.Guarded),12}{Number(figures.Bound),12}{Number(figures.Ideal),12}{Percent(figures.Recovery),13}{Percent(figures.ShareOfBound),13}");
+            $"{label,-NameWidth}{Number(figures.Unguarded),12}{Number(figures.Guarded),12}{Number(figures.Bound),12}{Number(figures.Ideal),12}{Percent(figures.OfBound),11}{Percent(figures.Recovery),16}{Percent(figures.ShareOfBound),17}");
     }
 
     private static string Describe(EventFigures figures)

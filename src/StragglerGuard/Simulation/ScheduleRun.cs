@@ -133,7 +133,7 @@ internal sealed class BestSchedule(Scenario scenario) : ISchedule
     /// <inheritdoc/>
     public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed)
     {
-        _plan = changed ? _best.For(faults).Plan : _plan;
+        _plan = changed ? _best.For(faults) : _plan;
         return _plan;
     }
 

@@ -38,6 +38,9 @@ public sealed record ScheduleFigures(double Unguarded, double Guarded, double Bo
     /// <value>Null where nothing could be won.</value>
     public double? ShareOfBound => Bound > Unguarded * (1 + LeastLoss) ? (Guarded - Unguarded) / (Bound - Unguarded) : null;
 
+    /// <summary>How near the guarded throughput is to the best possible: guarded ÷ bound.</summary>
+    public double OfBound => Guarded / Bound;
+
     /// <summary>Below this share of the throughput a loss is rounding.</summary>
     private const double LeastLoss = 1e-6;
 
