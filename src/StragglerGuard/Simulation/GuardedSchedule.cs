@@ -16,6 +16,8 @@ internal sealed class GuardedSchedule : ISchedule
     private readonly List<Written> _written = [];
     private readonly Dictionary<long, Tally> _ofEpochs = [];
     private readonly Dictionary<long, long> _firstSteps = [];
+    private readonly HashSet<long> _outlived = [];
+    private long _epoch;
     private long _nowNs;
 
     /// <summary>Enrols every rank.</summary>
@@ -43,7 +45,18 @@ internal sealed class GuardedSchedule : ISchedule
     public string PolicyReason => _judge.Status().PolicyReason;
 
     /// <inheritdoc/>
-    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed) => _delivery.BeginStep(beginNs);
+    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed)
+    {
+        if (changed)
+        {
+            // No plan promises anything for a fleet in another state.
+            _outlived.Add(_epoch);
+        }
+
+        VirtualPlan plan = _delivery.BeginStep(beginNs);
+        _epoch = plan.Epoch.Value;
+        return plan;
+    }
 
     /// <inheritdoc/>
     public void Took(long step, long beginNs, VirtualPlan plan, VirtualFleet fleet, in FleetStep taken)
@@ -55,7 +68,11 @@ internal sealed class GuardedSchedule : ISchedule
             _firstSteps.Add(plan.Epoch.Value, step);
         }
 
-        tally.Add(in taken);
+        if (!_outlived.Contains(plan.Epoch.Value))
+        {
+            tally.Add(in taken);
+        }
+
         _rounds.Record(step, beginNs, plan, fleet, in taken);
         _rounds.SendUntil(beginNs + taken.StepNs, Hear);
     }

@@ -61,6 +61,8 @@ public sealed record EventFigures(ScenarioEvent Event, ScheduleFigures Figures, 
 /// <param name="Reason">In words, with the numbers.</param>
 /// <param name="PredictedStepSeconds">Of a plan: the step time that it promised, s; else null.</param>
 /// <param name="InForceFromStep">Of a plan: its first step; null where it never came into force.</param>
-/// <param name="RealisedStepSeconds">Of a plan: the mean time of its steps, s; null where it never came into force.</param>
+/// <param name="RealisedStepSeconds">
+/// Of a plan: the mean time of its steps until an event next began or ended, s; null where it never came into force.
+/// </param>
 public sealed record SimulatedDecision(
     long Sequence, long Step, double AtSeconds, string Kind, string Reason, double? PredictedStepSeconds, long? InForceFromStep, double? RealisedStepSeconds);
