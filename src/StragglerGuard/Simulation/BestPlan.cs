@@ -9,12 +9,19 @@ namespace StragglerGuard.Simulation;
 /// the ring is as slow as the slowest link among the members, so only the distinct link factors matter as a limit, and among the members
 /// within a limit leaving one out can shorten the rest of the step only where a single micro-batch on the slowest replica is what the step
 /// lasts; so replicas are left out in that order while that is so.</para>
-/// <para>Without noise this is exact. With noise the subsets are compared by their expected step time; the deal within a subset stays that
-/// of the mean speeds, which in the long run a lucky deal may beat by a fraction of the noise.</para>
+/// <para>Without noise this is exact. With noise, and for deadlines and backups, plans are compared by their rate over a sample of steps: every
+/// deal as it is, under 15 deadlines, and with 1 to 8 backups; the deal itself stays that of the mean speeds, which a lucky one may beat by a
+/// fraction of the noise.</para>
 /// </remarks>
 internal sealed class BestPlan(Scenario scenario)
 {
     private const int NoiseSamples = 64;
+    private const int BackupsTried = 8;
+
+    // Deadlines are tried as multiples of the slowest replica's mean own work: half of it loses half of the work, and twice of it is a long tail.
+    private const int DeadlinesTried = 15;
+    private const double DeadlineFloor = 0.5;
+    private const double DeadlineCeiling = 2;
 
     private readonly RebalancePlanner _planner = new();
     private readonly StepDraws _draws = new(scenario);
@@ -24,37 +31,64 @@ internal sealed class BestPlan(Scenario scenario)
     public VirtualPlan For(FaultState faults)
     {
         double[] unitSeconds = MeanUnitSeconds(faults);
-        if (!scenario.Mitigations.HasFlag(ScenarioMitigations.Rebalance))
+        List<VirtualPlan> candidates = [];
+        if (!May(ScenarioMitigations.Rebalance))
         {
-            return VirtualPlan.Even(scenario);
+            candidates.Add(VirtualPlan.Even(scenario));
+        }
+        else
+        {
+            int[] everyone = [.. Enumerable.Range(0, scenario.Replicas)];
+            candidates.Add(Deal(everyone, unitSeconds) ?? throw new InvalidOperationException("the even deal keeps the bounds, so a best one exists"));
+            if (May(ScenarioMitigations.Evict))
+            {
+                AddWithout(everyone, unitSeconds, faults, candidates);
+            }
         }
 
-        int[] everyone = [.. Enumerable.Range(0, scenario.Replicas)];
-        List<int[]> candidates = [Deal(everyone, unitSeconds) ?? throw new InvalidOperationException("the even deal keeps the bounds, so a best one exists")];
-        if (scenario.Mitigations.HasFlag(ScenarioMitigations.Evict))
+        candidates.AddRange(candidates.ToArray().SelectMany(plan => ForTails(plan, unitSeconds)));
+        return candidates.Count == 1 ? candidates[0] : candidates.MaxBy(plan => ExpectedRate(plan, faults))!;
+    }
+
+    private bool May(ScenarioMitigations mitigation) => scenario.Mitigations.HasFlag(mitigation);
+
+    /// <summary>The same deal with a deadline, or with backups.</summary>
+    private IEnumerable<VirtualPlan> ForTails(VirtualPlan plan, double[] unitSeconds)
+    {
+        if (May(ScenarioMitigations.Deadline))
         {
-            AddWithout(everyone, unitSeconds, faults, candidates);
+            double longest = LongestOf(plan.Shares, unitSeconds);
+            for (int i = 1; i <= DeadlinesTried; i++)
+            {
+                yield return plan with { DeadlineNs = VirtualFleet.Nanoseconds(longest * (DeadlineFloor + ((DeadlineCeiling - DeadlineFloor) * i / DeadlinesTried))) };
+            }
         }
 
-        VirtualPlan[] plans = [.. candidates.Select(shares => new VirtualPlan(PlanEpoch.Initial, shares))];
-        return plans.Length == 1 ? plans[0] : plans.MinBy(plan => ExpectedSeconds(plan, faults))!;
+        if (May(ScenarioMitigations.Backup))
+        {
+            int members = plan.Shares.Count(share => share != VirtualPlan.NotMember);
+            for (int backups = 1; backups <= Math.Min(BackupsTried, members / 2); backups++)
+            {
+                yield return plan with { Backups = backups };
+            }
+        }
     }
 
     /// <summary>Adds the deals to fewer replicas that might be the best.</summary>
-    private void AddWithout(int[] everyone, double[] unitSeconds, FaultState faults, List<int[]> candidates)
+    private void AddWithout(int[] everyone, double[] unitSeconds, FaultState faults, List<VirtualPlan> candidates)
     {
         foreach (double limit in faults.LinkFactor.Distinct().Order())
         {
             int[] members = [.. everyone.Where(replica => faults.LinkFactor[replica] <= limit).OrderBy(replica => unitSeconds[replica])];
             for (int count = members.Length; count > 0; count--)
             {
-                if (Deal(members[..count], unitSeconds) is not { } shares)
+                if (Deal(members[..count], unitSeconds) is not { } without)
                 {
                     break;
                 }
 
-                candidates.Add(shares);
-                if (LongestOf(shares, unitSeconds) > unitSeconds[members[count - 1]])
+                candidates.Add(without);
+                if (LongestOf(without.Shares, unitSeconds) > unitSeconds[members[count - 1]])
                 {
                     break;
                 }
@@ -62,22 +96,27 @@ internal sealed class BestPlan(Scenario scenario)
         }
     }
 
-    /// <summary>Mean over a fixed sample of noise and stalls: the more replicas finish at one time, the longer the last of them takes.</summary>
-    private double ExpectedSeconds(VirtualPlan plan, FaultState faults)
+    /// <summary>
+    /// Micro-batches a second over a fixed sample of noise and stalls: the more replicas finish at one time, the longer the last of them takes.
+    /// </summary>
+    private double ExpectedRate(VirtualPlan plan, FaultState faults)
     {
         var fleet = new VirtualFleet(scenario);
-        double sum = 0;
+        long units = 0;
+        long ns = 0;
         for (int sample = 1; sample <= NoiseSamples; sample++)
         {
             // Of steps that no run takes.
             _draws.Draw(-sample);
-            sum += fleet.Take(plan, faults, _draws).StepNs * 1e-9;
+            FleetStep taken = fleet.Take(plan, faults, _draws);
+            units += taken.UnitsCounted;
+            ns += taken.StepNs;
         }
 
-        return sum / NoiseSamples;
+        return units / (double)ns;
     }
 
-    private int[]? Deal(int[] members, double[] unitSeconds)
+    private VirtualPlan? Deal(int[] members, double[] unitSeconds)
     {
         int[] lowest = new int[members.Length];
         Array.Fill(lowest, 1);
@@ -102,7 +141,7 @@ internal sealed class BestPlan(Scenario scenario)
             shares[members[i]] = solved.MicroBatches[i];
         }
 
-        return shares;
+        return new VirtualPlan(PlanEpoch.Initial, shares);
     }
 
     private double[] MeanUnitSeconds(FaultState faults)

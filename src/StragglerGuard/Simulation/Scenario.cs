@@ -81,6 +81,12 @@ public enum ScenarioMitigations
 
     /// <summary>Replicas leave, at the same global batch. The bound counts neither the move nor what a replica that left could do elsewhere.</summary>
     Evict = 2,
+
+    /// <summary>Replicas stop accumulating after a deadline; what they drop is done in a later step.</summary>
+    Deadline = 4,
+
+    /// <summary>The reduction waits for all members but a few.</summary>
+    Backup = 8,
 }
 
 /// <summary>Replicas that are alike.</summary>

@@ -183,7 +183,7 @@ public static class ScenarioReader
 
     private static ScenarioMitigations ReadMitigations(ScenarioFields fields, ScenarioFaults faults)
     {
-        const string allowed = "an array of \"rebalance\" and \"evict\"";
+        const string allowed = "an array of \"rebalance\", \"evict\", \"deadline\" and \"backup\"";
         if (fields.Optional("mitigations") is not { } value)
         {
             return ScenarioMitigations.Rebalance;
@@ -201,6 +201,8 @@ public static class ScenarioReader
             {
                 "rebalance" => ScenarioMitigations.Rebalance,
                 "evict" => ScenarioMitigations.Evict,
+                "deadline" => ScenarioMitigations.Deadline,
+                "backup" => ScenarioMitigations.Backup,
                 _ => ScenarioMitigations.None,
             };
             mitigations |= named;

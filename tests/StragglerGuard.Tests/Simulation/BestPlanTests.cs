@@ -42,6 +42,38 @@ public sealed class BestPlanTests
         new BestPlan(scenario).For(Scenarios.FaultsAt(scenario, 0)).Shares.Should().Equal(5, 9, 9, 9);
     }
 
+    [Fact]
+    public void For_UnderRareLongStalls_TakesABackupOrADeadlineWhereAllowed()
+    {
+        // Eight replicas, each five times slower in one step of ten: 57 % of the steps wait for somebody.
+        Scenario scenario = Scenarios.Quiet(Scenarios.Stall(probability: 0.1, factor: 5, last: 7)) with
+        {
+            Classes = [new ReplicaClass("H100", 8, 1.0, 64, 1)], MicroBatches = 64, Steps = 400, Mitigations = ScenarioMitigations.Backup,
+        };
+        FaultState faults = Scenarios.FaultsAt(scenario, 0);
+        new BestPlan(scenario).For(faults).Backups.Should().BeInRange(1, 3);
+        VirtualPlan deadline = new BestPlan(scenario with { Mitigations = ScenarioMitigations.Deadline }).For(faults);
+        (deadline.Backups, deadline.DeadlineNs > 0).Should().Be((0, true));
+        ScheduleFigures figures = ScheduleSimulator.Play(scenario).Whole;
+        figures.Bound.Should().BeInRange(1.3 * figures.Unguarded, figures.Ideal);
+        ScheduleFigures none = ScheduleSimulator.Play(scenario with { Mitigations = ScenarioMitigations.None }).Whole;
+        none.Bound.Should().Be(none.Unguarded);
+    }
+
+    [Fact]
+    public void For_WithoutTails_DeclinesBackupsAndDeadlines()
+    {
+        Scenario scenario = Scenarios.Quiet() with
+        {
+            Noise = 0.01, TransferSeconds = 0.5, Mitigations = ScenarioMitigations.Rebalance | ScenarioMitigations.Backup | ScenarioMitigations.Deadline,
+        };
+        VirtualPlan plan = new BestPlan(scenario).For(Scenarios.FaultsAt(scenario, 0));
+        (plan.Backups, VirtualFleetStep(plan, scenario).UnitsCounted).Should().Be((0, 32L));
+    }
+
+    private static FleetStep VirtualFleetStep(VirtualPlan plan, Scenario scenario) =>
+        new VirtualFleet(scenario).Take(plan, Scenarios.FaultsAt(scenario, 0), Scenarios.DrawsOf(scenario));
+
     private static double StepSeconds(Scenario scenario)
     {
         FaultState faults = Scenarios.FaultsAt(scenario, 0);

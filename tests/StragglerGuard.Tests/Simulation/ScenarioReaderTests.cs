@@ -28,7 +28,7 @@ public sealed class ScenarioReaderTests
             {
               "name": "all", "comment": "for people", "seed": 7, "noise": 0, "hours": 0.5, "replicasPerNode": 2,
               "fleet": [ { "class": "A", "replicas": 3, "secondsPerMicroBatch": 0.5, "microBatchesMax": 9, "ranksPerReplica": 8, "comment": "c" } ],
-              "microBatches": 12, "transferSeconds": 0.25, "fixedSeconds": 0.125, "mitigations": [ "evict", "rebalance" ],
+              "microBatches": 12, "transferSeconds": 0.25, "fixedSeconds": 0.125, "mitigations": [ "evict", "rebalance", "backup", "deadline" ],
               "guard": { "mode": "advise", "policy": { "coolDownSteps": 5 } },
               "events": [
                 { "name": "e", "kind": "stall", "replicas": [ 2, "0-1" ], "factor": 5, "probability": 0.1, "fromSeconds": 1.5, "toSeconds": 2.5, "comment": "c" },
@@ -38,7 +38,7 @@ public sealed class ScenarioReaderTests
             """);
         (scenario.Name, scenario.Seed, scenario.Hours, scenario.Steps, scenario.ReplicasPerNode).Should().Be(("all", 7L, 0.5, null, 2));
         scenario.Ranks.Should().Be(24);
-        scenario.Mitigations.Should().Be(ScenarioMitigations.Rebalance | ScenarioMitigations.Evict);
+        scenario.Mitigations.Should().Be(ScenarioMitigations.Rebalance | ScenarioMitigations.Evict | ScenarioMitigations.Deadline | ScenarioMitigations.Backup);
         scenario.Guard.Mode.Should().Be(PolicyMode.Advise);
         scenario.Guard.Policy.CoolDownSteps.Should().Be(5);
         ScenarioEvent first = scenario.Events[0];
@@ -82,7 +82,7 @@ public sealed class ScenarioReaderTests
             "s.json:8:19: microBatches: found 1.5, allowed is a whole number from 1 to 1073741823",
             "s.json:9:12: noise: found -1, allowed is a number from 0 to 0.2",
             "s.json:10:25: steps: one of steps and hours says how long the run is",
-            "s.json:11:33: mitigations: found \"pray\", allowed is an array of \"rebalance\" and \"evict\"",
+            "s.json:11:33: mitigations: found \"pray\", allowed is an array of \"rebalance\", \"evict\", \"deadline\" and \"backup\"",
             "s.json:13:37: guard.policy.minGain: found 2, allowed is a number from 0 to 0.99",
             "s.json:15:15: events[0].kind: found \"fire\", allowed is \"compute\", \"link\", \"stall\"",
             "s.json:15:35: events[0].replicas: found an array, allowed is an array of replicas (0 to 2) and of ranges such as \"0-3\"",
