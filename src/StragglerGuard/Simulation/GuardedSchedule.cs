@@ -100,20 +100,20 @@ internal sealed class GuardedSchedule : ISchedule
         var described = new SimulatedDecision(
             written.Entry.Sequence, decision.Step, written.AtNs * 1e-9, JsonNamingPolicy.CamelCase.ConvertName(decision.GetType().Name), decision.Reason,
             PredictedStepSeconds: null, InForceFromStep: null, RealisedStepSeconds: null);
-        if (decision is not RebalanceDecided plan)
+        if (!PlanDelivery.TryRead(decision, out VirtualPlan? plan, out double predictedSeconds))
         {
             return described;
         }
 
-        long epoch = plan.Deal.Epoch.Value;
+        long epoch = plan.Epoch.Value;
         return _ofEpochs.TryGetValue(epoch, out Tally? tally)
             ? described with
             {
-                PredictedStepSeconds = plan.PredictedStepSeconds,
+                PredictedStepSeconds = predictedSeconds,
                 InForceFromStep = _firstSteps[epoch],
                 RealisedStepSeconds = tally.StepSeconds,
             }
-            : described with { PredictedStepSeconds = plan.PredictedStepSeconds };
+            : described with { PredictedStepSeconds = predictedSeconds };
     }
 
     private readonly record struct Written(LedgerEntry Entry, long AtNs);

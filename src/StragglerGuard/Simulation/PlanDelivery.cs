@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Simulation;
@@ -21,11 +22,27 @@ internal sealed class PlanDelivery(VirtualPlan initial)
     /// <param name="nowNs">When it was written, ns since the start.</param>
     public void Hear(LedgerEntry entry, long nowNs)
     {
-        if (entry.Decision is RebalanceDecided plan)
+        if (TryRead(entry.Decision, out VirtualPlan? plan, out _))
         {
-            _offered = new VirtualPlan(plan.Deal.Epoch, plan.Deal.MicroBatches.ToArray());
+            _offered = plan;
             _offeredNs = nowNs;
         }
+    }
+
+    /// <summary>What a decision tells the ranks to do.</summary>
+    /// <returns>False where it tells them nothing.</returns>
+    public static bool TryRead(LedgerDecision decision, [NotNullWhen(true)] out VirtualPlan? plan, out double predictedStepSeconds)
+    {
+        if (decision is RebalanceDecided rebalance)
+        {
+            plan = new VirtualPlan(rebalance.Deal.Epoch, rebalance.Deal.MicroBatches.ToArray());
+            predictedStepSeconds = rebalance.PredictedStepSeconds;
+            return true;
+        }
+
+        plan = null;
+        predictedStepSeconds = double.NaN;
+        return false;
     }
 
     /// <summary>A step begins.</summary>

@@ -11,9 +11,12 @@ public static class ScheduleSimulator
     /// <param name="scenario">As <see cref="ScenarioReader"/> gives it.</param>
     /// <returns>Four figures over the run and for each event, and each decision.</returns>
     /// <exception cref="ArgumentNullException"><paramref name="scenario"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no replica, or fewer micro-batches than replicas.</exception>
     public static SimulationResult Play(Scenario scenario)
     {
         ArgumentNullException.ThrowIfNull(scenario);
+        ArgumentOutOfRangeException.ThrowIfLessThan(scenario.Replicas, 1, nameof(scenario));
+        ArgumentOutOfRangeException.ThrowIfLessThan(scenario.MicroBatches, scenario.Replicas, nameof(scenario));
         var draws = new StepDraws(scenario);
         var guard = new GuardedSchedule(scenario, draws);
         var unguarded = new ScheduleRun(scenario, new EvenSchedule(scenario));
