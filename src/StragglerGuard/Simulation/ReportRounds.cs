@@ -26,8 +26,8 @@ internal sealed class ReportRounds
     private readonly long[] _clockNs;
     private readonly double[] _skew;
     private readonly RankEnrollment[] _members;
-    private readonly Queue<Recorded> _kept = [];
-    private readonly Stack<Recorded> _free = [];
+    private readonly Queue<StepRecords> _kept = [];
+    private readonly Stack<StepRecords> _free = [];
     private long _round;
     private int _next;
 
@@ -80,7 +80,7 @@ internal sealed class ReportRounds
     /// <summary>Every rank writes its record of a step.</summary>
     public void Record(long step, long beginNs, VirtualPlan plan, VirtualFleet fleet, in FleetStep taken)
     {
-        Recorded recorded = _free.Count > 0 ? _free.Pop() : new Recorded(_members, _nodes.Length);
+        StepRecords recorded = _free.Count > 0 ? _free.Pop() : new StepRecords(_members, _nodes.Length);
         recorded.Step = step;
         recorded.WrittenNs = beginNs + taken.ReductionNs + taken.TransferNs;
         for (int rank = 0; rank < _members.Length; rank++)
@@ -122,7 +122,7 @@ internal sealed class ReportRounds
             (_next, _round) = _next + 1 < _nodes.Length ? (_next + 1, _round) : (0, _round + 1);
             reports.Clear();
             int end = Math.Min((node + 1) * _perNode, _members.Length);
-            foreach (Recorded recorded in _kept)
+            foreach (StepRecords recorded in _kept)
             {
                 if (recorded.Step > _reportedThrough[node] && recorded.WrittenNs <= nowNs)
                 {
@@ -140,7 +140,7 @@ internal sealed class ReportRounds
                 hear(nowNs, reports);
             }
 
-            while (_kept.TryPeek(out Recorded? oldest) && oldest.NodesLeft == 0)
+            while (_kept.TryPeek(out StepRecords? oldest) && oldest.NodesLeft == 0)
             {
                 oldest.NodesLeft = _nodes.Length;
                 _free.Push(_kept.Dequeue());
@@ -160,9 +160,9 @@ internal sealed class ReportRounds
     }
 
     /// <summary>One step's records of all ranks, and the reports that hand them over; used again once all nodes have reported.</summary>
-    private sealed class Recorded
+    private sealed class StepRecords
     {
-        public Recorded(RankEnrollment[] members, int nodes)
+        public StepRecords(RankEnrollment[] members, int nodes)
         {
             NodesLeft = nodes;
             Timings = new StepTiming[members.Length];
