@@ -7,7 +7,7 @@ const int BadInput = 2;
 
 IBenchmarkGroup[] groups =
 [
-    new RecordingGroup(), new DetectionGroup(), new GuardianGroup(), new PlanningGroup(), new GemmGroup(), new AllReduceGroup(),
+    new RecordingGroup(), new DetectionGroup(), new GuardianGroup(), new PlanningGroup(), new MitigationGroup(), new GemmGroup(), new AllReduceGroup(),
 ];
 if (Arguments.TryParse(args, groups, out string error) is not { } arguments)
 {

@@ -105,7 +105,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     {
         if (entry.Decision is not NumberSkipped)
         {
-            string deal = entry.Decision is RebalanceDecided plan ? $"new deal {string.Join(' ', plan.Deal.MicroBatches.ToArray())}: " : "";
+            string deal = entry.Decision is PlanDecided plan ? $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: " : "";
             display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {deal}{entry.Decision.Reason}"));
         }
     }

@@ -59,7 +59,7 @@ internal sealed class RankProcess(RunSettings settings)
             [.. assignment.Ports.Select(port => new IPEndPoint(IPAddress.Loopback, port))],
             new TcpIdentity(new Rank(assignment.Rank), assignment.Token)
             {
-                PlanHash = MicroBatchDeal.Even(settings.MicroBatches, settings.WorldSize).Hash,
+                PlanHash = JobPlan.Even(settings.MicroBatches, settings.WorldSize).Hash,
             },
             settings.Options.Collectives.ToTransportOptions());
         Volatile.Write(ref _transport, transport);

@@ -52,7 +52,7 @@ internal sealed record RunReport
                 verdict.Rank!.Value.Value, verdict.OnsetStep, verdict.RaisedAtStep, Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause),
                 verdict.Reason))],
             Plans = [.. status.Plans.Select(plan => new PlanLine(
-                plan.Deal.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep, plan.Deal.MicroBatches.ToArray(), plan.PredictedStepSeconds,
+                plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep, plan.Deal.MicroBatches.ToArray(), plan.PredictedStepSeconds,
                 plan.RealisedStepSeconds, plan.Reason))],
             LossFirst = first.LossFirst,
             LossLast = first.LossLast,

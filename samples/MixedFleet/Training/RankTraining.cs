@@ -47,16 +47,16 @@ internal sealed class RankTraining
         double lossFirst = double.NaN;
         int[] even = EvenDeal.Of(_settings.MicroBatches, _settings.WorldSize);
         int[] uneven = GradientCheck.ExampleOfUneven(even);
-        MicroBatchDeal dealt = guard.Deal;
+        JobPlan dealt = guard.Plan;
         communicator.Barrier();
         long before = MonotonicClock.NowNs();
         for (int step = 0; step < _settings.Phases.Steps; step++)
         {
             MicroBatchRange work = guard.BeginStep();
-            if (!ReferenceEquals(dealt, guard.Deal))
+            if (!ReferenceEquals(dealt, guard.Plan))
             {
-                dealt = guard.Deal;
-                uneven = dealt.MicroBatches.SequenceEqual(even) ? uneven : dealt.MicroBatches.ToArray();
+                dealt = guard.Plan;
+                uneven = dealt.Deal.MicroBatches.SequenceEqual(even) ? uneven : dealt.Deal.MicroBatches.ToArray();
             }
 
             _pace.BeginStep(MonotonicClock.NowNs(), _settings.Slowdowns.FactorAt(_rank, step));

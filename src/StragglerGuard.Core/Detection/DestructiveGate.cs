@@ -85,6 +85,16 @@ public sealed class DestructiveGate
     /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>
     public bool IsOpen(Rank rank) => LogEvidence(rank) >= _logLimit;
 
+    /// <summary>How far the evidence has come, in words.</summary>
+    /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>
+    public string Describe(Rank rank)
+    {
+        double had = LogEvidence(rank) / Math.Log(10);
+        return string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"the evidence of its steps is 10^{(double.IsNegativeInfinity(had) ? 0 : had):0.0}, and 10^{_logLimit / Math.Log(10):0.0} {(IsOpen(rank) ? "was" : "is")} asked for");
+    }
+
     /// <summary>Forgets what speaks against a rank: it recovered, or another worker took its place.</summary>
     /// <exception cref="IndexOutOfRangeException">There is no such rank.</exception>
     public void Reset(Rank rank) => _logSum.AsSpan(rank.Value * Parts, Parts).Fill(float.NegativeInfinity);

@@ -107,6 +107,14 @@ public sealed class JobDetector
         _screen?.IsFlagged(rank.Value) == true && _causes.IsBeyondSpread(rank.Value)
         && _causes.IsOfTheDevice(rank.Value) && _gate.IsOpen(rank);
 
+    /// <summary>What <see cref="IsBeyondDoubt"/> rests on, or what it lacks, in words with the numbers.</summary>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public string DescribeDoubt(Rank rank) =>
+        _screen?.IsFlagged(rank.Value) != true ? "no verdict stands against it"
+        : !_causes.IsBeyondSpread(rank.Value) ? "it was slow from its first step and lies within what healthy chips of its class spread over"
+        : !_causes.IsOfTheDevice(rank.Value) ? "what makes it slow would not leave with the device"
+        : _gate.Describe(rank);
+
     /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for
     /// input.</summary>
     /// <param name="frame">The step: of as many ranks, and later than the one before.</param>

@@ -3,8 +3,8 @@ namespace StragglerGuard.Core.Planning;
 /// <summary>One rank's part in agreeing on a plan. Pure: its owner calls it from the rank's own loop.</summary>
 /// <remarks>
 /// <para>Each step: <see cref="BeginVote"/> before the ballot is written, the reduction, <see cref="Ballot.Read"/>,
-/// <see cref="ApplyOutcome"/>. The vote of step s decides the deal of step s + 1: a switch is in force from step s + 1 on, on every
-/// rank, since every rank reads the same sums. Step s itself is computed and weighted under the deal that it began with.</para>
+/// <see cref="ApplyOutcome"/>. The vote of step s decides the plan of step s + 1: a switch is in force from step s + 1 on, on every
+/// rank, since every rank reads the same sums. Step s itself is computed and weighted under the plan that it began with.</para>
 /// <para>A rank that has voted keeps what it voted for until the outcome is known; a plan that arrives meanwhile waits in a second
 /// slot. After <see cref="SplitVotesMax"/> split votes in a row all ranks get <see cref="VoteKind.ResolveInBand"/> at the same step:
 /// they all-gather <see cref="Held"/>'s epochs, <see cref="LowestHolder"/> broadcasts its <see cref="Held"/>, and all call
@@ -17,14 +17,14 @@ public sealed class PlanVoter
     /// <summary>So many split votes in a row are resolved in-band.</summary>
     public const int SplitVotesMax = 8;
 
-    private MicroBatchDeal? _waiting;
+    private JobPlan? _waiting;
     private State _state;
     private int _splitVotes;
 
     /// <summary>Starts with the plan that is in force on every rank of the generation.</summary>
     /// <param name="inForce">The same on every rank.</param>
     /// <exception cref="ArgumentNullException"><paramref name="inForce"/> is null.</exception>
-    public PlanVoter(MicroBatchDeal inForce)
+    public PlanVoter(JobPlan inForce)
     {
         ArgumentNullException.ThrowIfNull(inForce);
         InForce = inForce;
@@ -39,40 +39,40 @@ public sealed class PlanVoter
     }
 
     /// <summary>The plan for the step that begins next, or that runs while its vote is outstanding.</summary>
-    public MicroBatchDeal InForce { get; private set; }
+    public JobPlan InForce { get; private set; }
 
     /// <summary>The newest plan copied: what this rank votes for. Fixed from <see cref="BeginVote"/> until the outcome.</summary>
-    public MicroBatchDeal Held { get; private set; }
+    public JobPlan Held { get; private set; }
 
     /// <summary>Copies a plan if it is newer than what the rank has.</summary>
-    /// <param name="deal">As it came from the agent.</param>
-    /// <exception cref="ArgumentNullException"><paramref name="deal"/> is null.</exception>
-    public OfferResult Offer(MicroBatchDeal deal)
+    /// <param name="plan">As it came from the agent.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="plan"/> is null.</exception>
+    public OfferResult Offer(JobPlan plan)
     {
-        ArgumentNullException.ThrowIfNull(deal);
-        if (deal.Epoch <= Held.Epoch || (_waiting is not null && deal.Epoch <= _waiting.Epoch))
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Epoch <= Held.Epoch || (_waiting is not null && plan.Epoch <= _waiting.Epoch))
         {
             return OfferResult.NotNewer;
         }
 
         // Every rank has the same plan in force and so refuses the same plans: none is voted for by some and refused by others.
-        if (!HasShapeInForce(deal))
+        if (!MayFollow(plan))
         {
             return OfferResult.WrongShape;
         }
 
-        if (Ballot.Residue(deal.Epoch) == Ballot.Residue(InForce.Epoch))
+        if (Ballot.Residue(plan.Epoch) == Ballot.Residue(InForce.Epoch))
         {
             return OfferResult.Ambiguous;
         }
 
         if (_state == State.Idle)
         {
-            Held = deal;
+            Held = plan;
             return OfferResult.Copied;
         }
 
-        _waiting = deal;
+        _waiting = plan;
         return OfferResult.Waiting;
     }
 
@@ -140,29 +140,28 @@ public sealed class PlanVoter
         return new Rank(holder);
     }
 
-    /// <summary>Ends a resolution: the deal that was broadcast is in force from the step after the vote on.</summary>
-    /// <param name="deal">What <see cref="LowestHolder"/> broadcast; that rank passes its own <see cref="Held"/>.</param>
+    /// <summary>Ends a resolution: the plan that was broadcast is in force from the step after the vote on.</summary>
+    /// <param name="plan">What <see cref="LowestHolder"/> broadcast; that rank passes its own <see cref="Held"/>.</param>
     /// <returns><see cref="VoteKind.Switch"/>, or <see cref="VoteKind.InForceUnchanged"/> if it is in force already.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="deal"/> is null.</exception>
-    /// <exception cref="ArgumentException">The deal is older than what this rank holds, or of another shape: it is not what
+    /// <exception cref="ArgumentNullException"><paramref name="plan"/> is null.</exception>
+    /// <exception cref="ArgumentException">The plan is older than what this rank holds, or of another shape: it is not what
     /// <see cref="LowestHolder"/> holds.</exception>
     /// <exception cref="InvalidOperationException">No resolution is under way.</exception>
-    public VoteResult AdoptInBand(MicroBatchDeal deal)
+    public VoteResult AdoptInBand(JobPlan plan)
     {
-        ArgumentNullException.ThrowIfNull(deal);
+        ArgumentNullException.ThrowIfNull(plan);
         Require(State.Resolving);
-        if (deal.Epoch < Held.Epoch || !HasShapeInForce(deal))
+        if (plan.Epoch < Held.Epoch || !MayFollow(plan))
         {
             throw new ArgumentException(
-                $"{deal.Epoch} for {deal.Ranks} ranks and {deal.Total} micro-batches can't follow {InForce.Epoch} for {InForce.Ranks} "
-                + $"ranks and {InForce.Total} micro-batches where {Held.Epoch} is held.",
-                nameof(deal));
+                $"{plan} can't follow {InForce} where {Held.Epoch} is held.",
+                nameof(plan));
         }
 
-        var kind = deal.Epoch == InForce.Epoch ? VoteKind.InForceUnchanged : VoteKind.Switch;
+        var kind = plan.Epoch == InForce.Epoch ? VoteKind.InForceUnchanged : VoteKind.Switch;
         _splitVotes = 0;
-        Held = deal;
-        InForce = deal;
+        Held = plan;
+        InForce = plan;
         return EndVote(kind);
     }
 
@@ -178,14 +177,18 @@ public sealed class PlanVoter
         return new VoteResult(kind, InForce, _splitVotes);
     }
 
-    private bool HasShapeInForce(MicroBatchDeal deal) => deal.Ranks == InForce.Ranks && deal.Total == InForce.Total;
+    /// <summary>Of the same job, and for the present membership or the next.</summary>
+    private bool MayFollow(JobPlan plan) => plan.Slots == InForce.Slots && plan.Total == InForce.Total
+        && (plan.Generation == InForce.Generation
+            ? plan.MemberSlots.SequenceEqual(InForce.MemberSlots)
+            : plan.Generation.Value == InForce.Generation.Value + 1);
 
     private void Require(State state)
     {
         if (_state != state)
         {
             throw new InvalidOperationException($"The voter is {_state}, the call needs it {state}: begin a vote, apply its outcome, "
-                + "and adopt a deal only where that outcome asked for it.");
+                + "and adopt a plan only where that outcome asked for it.");
         }
     }
 }

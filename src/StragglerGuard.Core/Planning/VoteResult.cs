@@ -21,9 +21,9 @@ public enum VoteKind
 
 /// <summary>The result of one vote, from <see cref="PlanVoter.ApplyOutcome"/>.</summary>
 /// <param name="Kind">What to do.</param>
-/// <param name="InForce">The deal for the next step, and for all that follow until another result says otherwise.</param>
+/// <param name="InForce">The plan for the next step, and for all that follow until another result says otherwise.</param>
 /// <param name="SplitVotes">How many votes in a row were split, this one included.</param>
-public readonly record struct VoteResult(VoteKind Kind, MicroBatchDeal InForce, int SplitVotes);
+public readonly record struct VoteResult(VoteKind Kind, JobPlan InForce, int SplitVotes);
 
 /// <summary>What became of a plan offered to a rank.</summary>
 public enum OfferResult
@@ -37,7 +37,7 @@ public enum OfferResult
     /// <summary>The rank holds this epoch or a newer one already.</summary>
     NotNewer = 2,
 
-    /// <summary>It deals to other ranks or another total than the plan in force.</summary>
+    /// <summary>It is of another job's shape than the plan in force: other slots, another total, other members of the same generation, or a generation beyond the next.</summary>
     WrongShape = 3,
 
     /// <summary>Its epoch is congruent to the one in force modulo 256: votes could not tell the two apart.</summary>

@@ -61,5 +61,9 @@ public abstract record PolicyDecision(string Reason)
         double PredictedGain,
         double IntegerCostRatio,
         long Moves,
-        string Reason) : PolicyDecision(Reason);
+        string Reason) : PolicyDecision(Reason)
+    {
+        /// <summary>Whether it goes back to the deal from before a verdict that no longer stands: that needs no gain.</summary>
+        public bool IsReturn { get; init; }
+    }
 }

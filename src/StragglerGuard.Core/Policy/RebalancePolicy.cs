@@ -175,7 +175,10 @@ public sealed class RebalancePolicy
         return moves == 0 ? null : new PolicyDecision.Propose(
             [.. after], input.Mode == PolicyMode.Act, predicted, current, 1 - (predicted / current),
             fraction > 0 ? (predicted - common) / fraction : 1, moves,
-            Say($"no verdict stands any more: back to the deal from before it, {moves} of {problem.Total} units, at {predicted:G4} s a step against {current:G4} s"));
+            Say($"no verdict stands any more: back to the deal from before it, {moves} of {problem.Total} units, at {predicted:G4} s a step against {current:G4} s"))
+        {
+            IsReturn = true,
+        };
     }
 
     private PolicyDecision Weigh(PolicyInput input, RebalanceProblem problem, RebalanceOutcome.Solved solved, int frames)

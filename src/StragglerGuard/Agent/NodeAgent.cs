@@ -22,6 +22,7 @@ public sealed class NodeAgent : IDisposable
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Lock _gate = new();
     private readonly List<Member> _members = [];
+    private readonly List<StandbyGuard> _standby = [];
     private long _sequence;
     private bool _closing;
 
@@ -43,11 +44,13 @@ public sealed class NodeAgent : IDisposable
     /// <summary>Adds a rank of this node.</summary>
     /// <param name="enrollment">Who it is.</param>
     /// <param name="communicator">All ranks of the job; used by the rank's own thread only, for the ballot.</param>
+    /// <param name="plan">The plan that the generation begins with, the same on every rank; null for the even deal among all slots.</param>
+    /// <param name="firstStep">The first step of the generation, the same on every rank, 0 or more.</param>
     /// <exception cref="ArgumentException">
-    /// The enrollment contradicts itself, or the communicator is another rank's or of another size.
+    /// The enrollment contradicts itself or the plan, or the communicator is another rank's or of another size.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The agent has stopped.</exception>
-    public RankGuard Join(RankEnrollment enrollment, Communicator communicator)
+    public RankGuard Join(RankEnrollment enrollment, Communicator communicator, JobPlan? plan = null, long firstStep = 0)
     {
         ArgumentNullException.ThrowIfNull(enrollment);
         ArgumentNullException.ThrowIfNull(communicator);
@@ -64,12 +67,46 @@ public sealed class NodeAgent : IDisposable
                 nameof(communicator));
         }
 
-        var ring = StepRing.Allocate(_options.RingSlots, ControlPage.BytesFor(MicroBatchDeal.EncodedLengthOf(enrollment.WorldSize)));
-        var guard = new RankGuard(this, enrollment, communicator, ring);
+        ArgumentOutOfRangeException.ThrowIfNegative(firstStep);
+        plan ??= JobPlan.Even(enrollment.TotalMicroBatches, enrollment.Slots, enrollment.Generation);
+        if (plan.Generation != enrollment.Generation || plan.Slots != enrollment.Slots || plan.Total != enrollment.TotalMicroBatches
+            || plan.NumberOf(enrollment.Slot) < 0)
+        {
+            throw new ArgumentException(
+                $"the plan ({plan}) has no place for slot {enrollment.Slot} of {enrollment.Slots} in {enrollment.Generation}, or deals " +
+                $"another number of micro-batches than {enrollment.TotalMicroBatches}",
+                nameof(plan));
+        }
+
+        var ring = StepRing.Allocate(_options.RingSlots, ControlPage.BytesFor(plan.EncodedLength));
+        var guard = new RankGuard(this, enrollment, communicator, ring, plan, firstStep);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closing, this);
             _members.Add(new Member(guard, ring.CreateReader(), new StepTiming[_options.RingSlots]));
+        }
+
+        return guard;
+    }
+
+    /// <summary>Announces a worker of this node that is in no group and would be taken into one.</summary>
+    /// <param name="report">Who it is.</param>
+    /// <param name="left">The generation that it left last; a plan of a later one may take it in. Null for a spare that was in none.</param>
+    /// <exception cref="ArgumentException">The report contradicts itself.</exception>
+    /// <exception cref="ObjectDisposedException">The agent has stopped.</exception>
+    public StandbyGuard StandBy(StandbyReport report, Generation? left)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        if (report.FindFault() is { } fault)
+        {
+            throw new ArgumentException(fault, nameof(report));
+        }
+
+        var guard = new StandbyGuard(this, report, left?.Value ?? -1);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closing, this);
+            _standby.Add(guard);
         }
 
         return guard;
@@ -112,18 +149,51 @@ public sealed class NodeAgent : IDisposable
         }
     }
 
+    internal void Leave(StandbyGuard guard)
+    {
+        lock (_gate)
+        {
+            _standby.Remove(guard);
+        }
+    }
+
+    /// <summary>Reports now instead of at the interval's end.</summary>
+    internal void Hurry()
+    {
+        lock (_gate)
+        {
+            if (!_closing)
+            {
+                _wake.Set();
+            }
+        }
+    }
+
     private void OnOffer(OfferedPlan offer)
     {
-        Span<byte> bytes = new byte[offer.Deal.EncodedLength];
-        offer.Deal.Write(bytes);
+        Span<byte> bytes = new byte[offer.Plan.EncodedLength];
+        offer.Plan.Write(bytes);
         lock (_gate)
         {
             foreach (Member member in _members)
             {
                 RankEnrollment who = member.Guard.Enrollment;
-                if (!member.Left && who.Job == offer.Job && who.Generation == offer.Generation)
+                if (!member.Left && who.Job == offer.Job)
                 {
-                    member.Guard.Deliver(bytes, offer.Deal.Epoch);
+                    if (who.Generation == offer.Generation)
+                    {
+                        member.Guard.Deliver(bytes, offer.Plan.Epoch);
+                    }
+
+                    member.Guard.Hear(offer.Plan);
+                }
+            }
+
+            foreach (StandbyGuard waiting in _standby)
+            {
+                if (waiting.Report.Job == offer.Job)
+                {
+                    waiting.Hear(offer.Plan);
                 }
             }
         }
@@ -145,6 +215,7 @@ public sealed class NodeAgent : IDisposable
     private bool Drain()
     {
         List<RankReport> ranks;
+        List<StandbyReport> standby;
         bool closing;
         lock (_gate)
         {
@@ -157,17 +228,22 @@ public sealed class NodeAgent : IDisposable
                 int read = member.Reader.Drain(member.Scratch);
                 ranks.Add(new RankReport(
                     member.Guard.Enrollment, member.Scratch.AsSpan(0, read).ToArray(),
-                    member.Reader.Lost, member.Reader.Torn, member.Guard.SplitVotes, left));
+                    member.Reader.Lost, member.Reader.Torn, member.Guard.SplitVotes, left)
+                {
+                    Failure = member.Guard.Failure,
+                });
                 if (left)
                 {
                     _members.RemoveAt(i);
                 }
             }
+
+            standby = closing ? [] : [.. _standby.Select(waiting => waiting.Report)];
         }
 
-        if (ranks.Count > 0)
+        if (ranks.Count + standby.Count > 0)
         {
-            _port.Report(new NodeReport(_node, ++_sequence, MonotonicClock.NowNs(), ranks));
+            _port.Report(new NodeReport(_node, ++_sequence, MonotonicClock.NowNs(), ranks) { Standby = standby });
         }
 
         return closing;

@@ -1,5 +1,9 @@
+using System.Numerics;
+using StragglerGuard.Collectives;
+using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Collectives.Probes;
+using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
@@ -32,15 +36,19 @@ public sealed class RankGuard : IDisposable
     private readonly double[] _ballot = new double[Ballot.Length];
     private readonly long[] _epochs;
     private readonly byte[] _offerBytes;
+    private readonly MembershipWatch _next;
+    private readonly long _firstStep;
     private long _nextStep;
     private long _nextProbe;
     private PlanEpoch _newestSeen;
     private long _splitVotes;
     private long _refusedOffers;
     private MicroBatchRange _current;
+    private GroupFailure? _failure;
     private bool _disposed;
 
-    internal RankGuard(NodeAgent agent, RankEnrollment enrollment, Communicator communicator, StepRing ring)
+    internal RankGuard(
+        NodeAgent agent, RankEnrollment enrollment, Communicator communicator, StepRing ring, JobPlan plan, long firstStep)
     {
         _agent = agent;
         Enrollment = enrollment;
@@ -50,14 +58,27 @@ public sealed class RankGuard : IDisposable
         _control = ring.Control;
         _offerBytes = new byte[_control.Capacity];
         _epochs = new long[enrollment.WorldSize];
-        _voter = new PlanVoter(MicroBatchDeal.Even(enrollment.TotalMicroBatches, enrollment.WorldSize));
+        _voter = new PlanVoter(plan);
+        _newestSeen = plan.Epoch;
+        _firstStep = firstStep;
+        _nextStep = firstStep;
+        _next = new MembershipWatch(later => later.Slots == plan.Slots && later.Generation.Value > enrollment.Generation.Value);
     }
 
     /// <summary>Who this is.</summary>
     public RankEnrollment Enrollment { get; }
 
-    /// <summary>The deal in force for the step that runs.</summary>
-    public MicroBatchDeal Deal => _voter.InForce;
+    /// <summary>The plan in force for the step that runs, or that begins next.</summary>
+    public JobPlan Plan => _voter.InForce;
+
+    /// <summary>
+    /// Whether the plan in force is for the next generation: the rank leaves the group before the next step, and if the plan has a share for
+    /// its slot it joins that generation. Every rank learns it from the same vote.
+    /// </summary>
+    public bool MustRegroup => Plan.Generation != Enrollment.Generation;
+
+    /// <summary>The step that begins next.</summary>
+    public long NextStep => _nextStep;
 
     /// <summary>Ballots without agreement so far: a plan was on its way and had not reached all ranks.</summary>
     public long SplitVotes => Interlocked.Read(ref _splitVotes);
@@ -67,23 +88,33 @@ public sealed class RankGuard : IDisposable
 
     internal StepRing Ring { get; }
 
+    /// <summary>Why the group can't go on; null while it can.</summary>
+    internal GroupFailure? Failure => Volatile.Read(ref _failure);
+
     /// <summary>
     /// Begins the next step: copies a plan that has come since, and says what to compute. On the first step, and now and then,
     /// all ranks measure the exit skew here (two barriers, back to back).
     /// </summary>
+    /// <exception cref="InvalidOperationException">The generation is over: <see cref="MustRegroup"/>.</exception>
     public MicroBatchRange BeginStep()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        if (MustRegroup)
+        {
+            throw new InvalidOperationException($"{Enrollment.Generation} ended before step {_nextStep}: {Plan} is for the next");
+        }
+
         long step = _nextStep++;
-        if (step % SkewProbePeriodSteps == 0)
+        if (step == _firstStep || step % SkewProbePeriodSteps == 0)
         {
             MeasureExitSkew();
         }
 
         CopyOffer();
-        MicroBatchDeal deal = _voter.InForce;
-        _current = new MicroBatchRange(step, deal.First(Enrollment.Rank), deal.Count(Enrollment.Rank));
-        _recorder.BeginStep(step, deal.Epoch);
+        JobPlan plan = _voter.InForce;
+        var number = new Rank(plan.NumberOf(Enrollment.Slot));
+        _current = new MicroBatchRange(step, plan.Deal.First(number), plan.Deal.Count(number));
+        _recorder.BeginStep(step, plan.Epoch);
         return _current;
     }
 
@@ -103,14 +134,45 @@ public sealed class RankGuard : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The weight is negative or not finite. Nobody was told: the call may be repeated.</exception>
     public double Vote(double weight, double workloadFeature = 0)
     {
-        // Refuses a weight that is none before the vote has begun.
-        Ballot.Write(_ballot, weight, _voter.Held.Epoch);
-        _voter.BeginVote();
+        WriteBallot(_ballot, weight);
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
-        _recorder.Collective(timing.EnterNs, timing.ExitNs);
-        _recorder.EndStep(_current.Count, weight, workloadFeature);
+        return Conclude(_ballot, timing, _current.Count, weight, workloadFeature);
+    }
 
-        BallotOutcome outcome = Ballot.Read(_ballot, Enrollment.WorldSize);
+    /// <summary>Reduces everything of a step in one go, for training loops that can stop early.</summary>
+    /// <param name="gradients">What every step reduces; equal length on all ranks, on the communicator's device.</param>
+    /// <param name="sums">Further numbers that are summed over the ranks in every step, for example the loss: 0 or more.</param>
+    /// <exception cref="InvalidOperationException">A replica of this job is several ranks: what one of them leaves out the others would have to.</exception>
+    public StepReducer<T> Reducer<T>(DeviceSlice<T> gradients, int sums)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sums);
+        return Enrollment.WorldSize == Plan.Members
+            ? new StepReducer<T>(this, _communicator, gradients, sums)
+            : throw new InvalidOperationException($"{Enrollment.WorldSize} ranks are {Plan.Members} replicas: use Vote");
+    }
+
+    /// <summary>The work of the step that runs.</summary>
+    internal MicroBatchRange Current => _current;
+
+    /// <summary>How long the rank has been at this step's own work, its waits for data left out, ns.</summary>
+    internal long OwnNs() => _recorder.OwnNs(MonotonicClock.NowNs());
+
+    /// <summary>Fixes this rank's vote and writes it.</summary>
+    internal void WriteBallot(Span<double> ballot, double weight)
+    {
+        // Refuses a weight that is none before the vote has begun.
+        Ballot.Write(ballot, weight, _voter.Held.Epoch);
+        _voter.BeginVote();
+    }
+
+    /// <summary>Records the step and draws the conclusion from the sums of its vote.</summary>
+    /// <returns>Σ weight.</returns>
+    internal double Conclude(ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature)
+    {
+        _recorder.Collective(timing.EnterNs, timing.ExitNs);
+        _recorder.EndStep(workUnits, weight, workloadFeature);
+        BallotOutcome outcome = Ballot.Read(sums, Enrollment.WorldSize);
         if (outcome.Status == BallotStatus.Invalid)
         {
             throw new InvalidOperationException($"the ballot of step {_current.Step} can't be read: {outcome.Reason}");
@@ -130,6 +192,24 @@ public sealed class RankGuard : IDisposable
         return outcome.TotalWeight;
     }
 
+    /// <summary>Tells the guardian that the group can't go on, at once.</summary>
+    /// <param name="failure">What ended it.</param>
+    public void Report(CollectiveException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        Volatile.Write(ref _failure, new GroupFailure([.. failure.Ranks], failure.Message));
+        _agent.Hurry();
+    }
+
+    /// <summary>
+    /// Waits for the guardian's plan for a later generation: what a rank does whose group failed, and that would go on without the culprit.
+    /// </summary>
+    /// <param name="within">How long.</param>
+    /// <param name="cancelled">Ends the wait.</param>
+    /// <returns>The plan, with or without a share for this rank's slot; null where none came in time.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public JobPlan? AwaitNextGeneration(TimeSpan within, CancellationToken cancelled) => _next.Wait(within, cancelled);
+
     /// <summary>Leaves the job: the agent sends what is still unread. Does not touch the communicator.</summary>
     public void Dispose()
     {
@@ -140,10 +220,13 @@ public sealed class RankGuard : IDisposable
         }
     }
 
-    /// <summary>Called by the agent when a plan came down for this rank.</summary>
-    internal void Deliver(ReadOnlySpan<byte> deal, PlanEpoch epoch)
+    /// <summary>Called by the agent for every plan of the job.</summary>
+    internal void Hear(JobPlan plan) => _next.Hear(plan);
+
+    /// <summary>Called by the agent when a plan came down for this rank's generation.</summary>
+    internal void Deliver(ReadOnlySpan<byte> plan, PlanEpoch epoch)
     {
-        if (!_control.TryPublish(epoch, deal))
+        if (!_control.TryPublish(epoch, plan))
         {
             Interlocked.Increment(ref _refusedOffers);
         }
@@ -157,8 +240,8 @@ public sealed class RankGuard : IDisposable
         }
 
         _newestSeen = epoch;
-        bool copied = MicroBatchDeal.TryRead(_offerBytes.AsSpan(0, length), out MicroBatchDeal? deal, out _)
-            && _voter.Offer(deal) is not (OfferResult.WrongShape or OfferResult.Ambiguous);
+        bool copied = JobPlan.TryRead(_offerBytes.AsSpan(0, length), out JobPlan? plan, out _)
+            && _voter.Offer(plan) is not (OfferResult.WrongShape or OfferResult.Ambiguous);
         if (!copied)
         {
             Interlocked.Increment(ref _refusedOffers);
@@ -174,7 +257,7 @@ public sealed class RankGuard : IDisposable
         _communicator.AllGather(_voter.Held.Epoch.Value, _epochs);
         Rank holder = PlanVoter.LowestHolder(_epochs);
 
-        // A deal of this many ranks has one length, so nobody has to be told it.
+        // The plans of a job have one length, so nobody has to be told it.
         Span<byte> bytes = _offerBytes.AsSpan(0, _voter.InForce.EncodedLength);
         if (holder == Enrollment.Rank)
         {
@@ -182,12 +265,12 @@ public sealed class RankGuard : IDisposable
         }
 
         _communicator.Broadcast(bytes, holder);
-        if (!MicroBatchDeal.TryRead(bytes, out MicroBatchDeal? deal, out string reason))
+        if (!JobPlan.TryRead(bytes, out JobPlan? plan, out string reason))
         {
-            throw new InvalidOperationException($"the deal that {holder} handed round is malformed: {reason}");
+            throw new InvalidOperationException($"the plan that {holder} handed round is malformed: {reason}");
         }
 
-        _voter.AdoptInBand(deal);
+        _voter.AdoptInBand(plan);
     }
 
     private void MeasureExitSkew()

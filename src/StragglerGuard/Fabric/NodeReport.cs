@@ -10,7 +10,11 @@ namespace StragglerGuard.Fabric;
 /// <param name="Sequence">Rises by one from report to report of one agent, so that a gap is seen.</param>
 /// <param name="SentNs">The agent's monotonic clock, ns.</param>
 /// <param name="Ranks">One entry for every rank of the node that has joined.</param>
-public sealed record NodeReport(NodeId Node, long Sequence, long SentNs, IReadOnlyList<RankReport> Ranks);
+public sealed record NodeReport(NodeId Node, long Sequence, long SentNs, IReadOnlyList<RankReport> Ranks)
+{
+    /// <summary>Workers of the node that are in no group now and wait to be taken into one.</summary>
+    public IReadOnlyList<StandbyReport> Standby { get; init; } = [];
+}
 
 /// <summary>What is new of one rank.</summary>
 /// <param name="Enrollment">Who it is.</param>
@@ -20,7 +24,55 @@ public sealed record NodeReport(NodeId Node, long Sequence, long SentNs, IReadOn
 /// <param name="SplitVotes">Ballots without agreement, since the rank joined.</param>
 /// <param name="Left">Whether this is the last that will be heard of it.</param>
 public sealed record RankReport(
-    RankEnrollment Enrollment, ReadOnlyMemory<StepTiming> Timings, long Lost, long Torn, long SplitVotes, bool Left);
+    RankEnrollment Enrollment, ReadOnlyMemory<StepTiming> Timings, long Lost, long Torn, long SplitVotes, bool Left)
+{
+    /// <summary>Why the rank's group can't go on, and who is to blame; null while it can.</summary>
+    public GroupFailure? Failure { get; init; }
+}
+
+/// <summary>The end of a group as one of its ranks saw it.</summary>
+/// <param name="Culprits">Who caused it; never those that merely noticed.</param>
+/// <param name="Reason">In words.</param>
+public sealed record GroupFailure(IReadOnlyList<Rank> Culprits, string Reason);
+
+/// <summary>A worker that is in no group: it left its job's last one, or is a spare, and would take a place.</summary>
+/// <param name="Job">The job.</param>
+/// <param name="Slot">Its place in the job, 0 … slots − 1.</param>
+/// <param name="Slots">Places that the job has.</param>
+/// <param name="Worker">Node and device.</param>
+/// <param name="DeviceClass">What it computes on.</param>
+/// <param name="SecondsPerUnit">What a micro-batch of the job took it when it last tried, s; null where it has not.</param>
+public sealed record StandbyReport(
+    JobId Job, int Slot, int Slots, WorkerId Worker, DeviceClass DeviceClass, double? SecondsPerUnit)
+{
+    /// <summary>What can't be so, in one sentence that names the field; null where all can.</summary>
+    internal string? FindFault() =>
+        string.IsNullOrEmpty(Job.Value) ? "the job has no name"
+        : Slots is < 1 or > RankEnrollment.WorldSizeMax ? $"{Slots} slots are not within 1 … {RankEnrollment.WorldSizeMax}"
+        : Slot < 0 || Slot >= Slots ? $"slot {Slot} of {Slots} does not exist"
+        : SecondsPerUnit is { } seconds && !(seconds > 0 && double.IsFinite(seconds)) ? $"{seconds} s a micro-batch are not above 0"
+        : null;
+}
+
+/// <summary>What a rank's training loop can do besides the steps themselves. A plan asks for nothing that a rank can't.</summary>
+[Flags]
+public enum RankAbilities
+{
+    /// <summary>It computes the same share for ever.</summary>
+    None = 0,
+
+    /// <summary>It computes whatever share the plan deals.</summary>
+    Rebalance = 1,
+
+    /// <summary>It asks before every micro-batch whether to go on, and requeues what it leaves out.</summary>
+    Deadline = 2,
+
+    /// <summary>It reduces through the guard, which may go on without it.</summary>
+    Backup = 4,
+
+    /// <summary>It leaves its group and joins another when the membership changes.</summary>
+    Regroup = 8,
+}
 
 /// <summary>
 /// A rank's place in its job. Every report carries it, so that a guardian that starts late knows the job from the first report on.
@@ -47,6 +99,21 @@ public sealed record RankEnrollment(
     int MicroBatchesMin,
     int MicroBatchesMax)
 {
+    /// <summary>
+    /// The data-parallel replica that the rank belongs to, as the job counts them for as long as it lives: ranks are numbered anew in
+    /// every generation, slots are not.
+    /// </summary>
+    /// <value>0 … <see cref="Slots"/> − 1; default the rank's number, as it is in generation 0 of a purely data-parallel job.</value>
+    public int Slot { get; init; } = Rank.Value;
+
+    /// <summary>Replicas that the job began with, those included that have left, and spares.</summary>
+    /// <value>1 or more; default the world size.</value>
+    public int Slots { get; init; } = WorldSize;
+
+    /// <summary>What the training loop can do.</summary>
+    /// <value>Default <see cref="RankAbilities.Rebalance"/>.</value>
+    public RankAbilities Abilities { get; init; } = RankAbilities.Rebalance;
+
     /// <summary>The most ranks that a job may have.</summary>
     /// <value>1,048,576: beyond any fleet, and small enough that one report can't have the guardian take all memory.</value>
     internal const int WorldSizeMax = 1 << 20;
@@ -78,6 +145,8 @@ public sealed record RankEnrollment(
         : Generation.Value < 0 ? $"generation {Generation.Value} is negative"
         : WorldSize is < 1 or > WorldSizeMax ? $"a world size of {WorldSize} is not within 1 … {WorldSizeMax}"
         : Rank.Value < 0 || Rank.Value >= WorldSize ? $"rank {Rank.Value} of {WorldSize} does not exist"
+        : Slots is < 1 or > WorldSizeMax ? $"{Slots} slots are not within 1 … {WorldSizeMax}"
+        : Slot < 0 || Slot >= Slots ? $"slot {Slot} of {Slots} does not exist"
         : Stage < 0 ? $"stage {Stage} is negative"
         : TotalMicroBatches < 0 ? $"total micro-batches of {TotalMicroBatches} are negative"
         : MicroBatchesMin < 0 || MicroBatchesMax < MicroBatchesMin
@@ -87,6 +156,6 @@ public sealed record RankEnrollment(
 
 /// <summary>A plan on its way down to the ranks of a job.</summary>
 /// <param name="Job">The job.</param>
-/// <param name="Generation">The membership that it was made for; another one ignores it.</param>
-/// <param name="Deal">The deal with its epoch.</param>
-public sealed record OfferedPlan(JobId Job, Generation Generation, MicroBatchDeal Deal);
+/// <param name="Generation">The membership that votes on it; another one ignores it. The plan may be for the next.</param>
+/// <param name="Plan">The plan with its epoch.</param>
+public sealed record OfferedPlan(JobId Job, Generation Generation, JobPlan Plan);

@@ -33,10 +33,12 @@ public sealed class GuardianService : IAsyncDisposable
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
     private readonly LedgerPlace _place;
+    private readonly WallClock _clock = new();
     private readonly Lock _gate = new();
     private readonly JobRoster _roster;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _running;
+    private readonly List<LedgerEntry> _begun = [];
     private long _reportsRefused;
     private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
@@ -205,6 +207,14 @@ public sealed class GuardianService : IAsyncDisposable
                 }
             }
 
+            foreach (StandbyReport waiting in report.Standby)
+            {
+                if (_roster.Find(waiting.Job) is { } job && waiting.Slots == job.Judge.Slots)
+                {
+                    job.Standby[waiting.Slot] = waiting;
+                }
+            }
+
             string? complaint = ExamineSelf();
             foreach (GuardedJob job in heard)
             {
@@ -213,6 +223,8 @@ public sealed class GuardianService : IAsyncDisposable
             }
         }
 
+        decided.InsertRange(0, _begun);
+        _begun.Clear();
         foreach (LedgerEntry entry in decided)
         {
             Tell(entry);
@@ -222,7 +234,7 @@ public sealed class GuardianService : IAsyncDisposable
         {
             foreach (GuardedJob job in heard)
             {
-                if (job.Judge.HasEnded)
+                if (job.HasEnded)
                 {
                     _roster.End(job);
                 }
@@ -255,13 +267,13 @@ public sealed class GuardianService : IAsyncDisposable
     }
 
     /// <summary>Into the ledger first, down to the agents after.</summary>
-    private bool Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
-        _port.IsLeader && _place.Commit(decide, entry =>
+    private LedgerEntry? Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
+        !_port.IsLeader ? null : _place.Commit(decide, _clock.Now(), entry =>
         {
             decided.Add(entry);
-            if (entry.Decision is RebalanceDecided plan)
+            if (entry.Decision is PlanDecided plan)
             {
-                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
                 _port.Offer(job.Pending);
             }
         });
@@ -270,14 +282,22 @@ public sealed class GuardianService : IAsyncDisposable
     /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
     /// gone.
     /// </summary>
-    private void Learn(LedgerDecision decision)
+    private void Learn(LedgerEntry entry)
     {
-        if (decision is RebalanceDecided plan
-            && _roster.Find(plan.Job) is { } job
+        if (_roster.Find(entry.Decision.Job) is { } job)
+        {
+            job.Book.Apply(entry);
+            Learn(job, entry.Decision);
+        }
+    }
+
+    private static void Learn(GuardedJob job, LedgerDecision decision)
+    {
+        if (decision is PlanDecided plan
             && job.Judge.Generation == plan.Generation
             && job.Judge.TakeOver(plan))
         {
-            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Deal);
+            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
         }
     }
 
@@ -337,7 +357,7 @@ public sealed class GuardianService : IAsyncDisposable
                     continue;
                 }
 
-                if (job.Judge.HasEnded || job.Judge.EpochInForce >= pending.Deal.Epoch)
+                if (job.HasEnded || job.Judge.EpochInForce >= pending.Plan.Epoch)
                 {
                     job.Pending = null;
                 }
@@ -385,20 +405,57 @@ public sealed class GuardianService : IAsyncDisposable
         return Begin(rank);
     }
 
+    /// <summary>
+    /// A generation that a plan began is heard of: who left by that plan, and who came back, is put down, once. The plan itself stands in the
+    /// ledger since before anyone heard of it, so a guardian that was killed in between finds it there and does the same.
+    /// </summary>
+    private void PutDownMoves(GuardedJob job)
+    {
+        if (job.Context.Begun is not { } begun || job.Book.IsInForce(begun.Plan.Epoch))
+        {
+            return;
+        }
+
+        List<LedgerEntry> written = [];
+        JobPlan plan = begun.Plan;
+        long step = begun.Step;
+        Put(_ => new PlanInForce(begun.Job, plan.Generation, step, plan.Epoch, $"{plan.Generation} has begun under it"));
+        for (int slot = 0; slot < plan.Slots; slot++)
+        {
+            int replica = slot;
+            bool isMember = plan.Shares[slot] != JobPlan.NotMember;
+            if (isMember == job.Book.Evicted.ContainsKey(slot))
+            {
+                WorkerId worker = job.Former?.WorkerOf(slot) ?? (job.Standby.TryGetValue(slot, out StandbyReport? waiting) ? waiting.Worker
+                    : job.Book.Evicted.TryGetValue(slot, out WorkerEvicted? known) ? known.Worker
+                    : new WorkerId(new NodeId("unknown"), $"slot-{slot}"));
+                Put(_ => isMember
+                    ? new WorkerReadmitted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason)
+                    : new WorkerEvicted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason));
+            }
+        }
+
+        _begun.AddRange(written);
+
+        void Put(Func<long, LedgerDecision?> decide)
+        {
+            if (Commit(job, decide, written) is { } entry)
+            {
+                job.Book.Apply(entry);
+            }
+        }
+    }
+
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
     private GuardedJob? Begin(RankEnrollment first)
     {
         try
         {
             _place.CatchUp();
-            GuardedJob job = _roster.Begin(first);
-            foreach (LedgerEntry entry in _ledger.Read())
-            {
-                if (entry.Decision.Job == first.Job)
-                {
-                    Learn(entry.Decision);
-                }
-            }
+            List<LedgerEntry> known = [.. _ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
+            GuardedJob job = _roster.Begin(first, known, _clock.Now());
+            known.ForEach(entry => Learn(job, entry.Decision));
+            PutDownMoves(job);
 
             return job;
         }

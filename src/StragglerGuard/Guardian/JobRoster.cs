@@ -2,6 +2,7 @@ using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Guardian;
@@ -13,6 +14,9 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report
     /// again.</summary>
     private const int JobsMax = 1_024;
+
+    /// <summary>Generations of a job whose end is remembered.</summary>
+    private const int EarlierMax = 16;
 
     /// <summary>Jobs remembered after they have ended, for whoever asks what came of them.</summary>
     private const int EndedJobsMax = 16;
@@ -27,12 +31,30 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     public GuardedJob? Find(JobId job) => _jobs.GetValueOrDefault(job);
 
     /// <summary>Opens the book of a job's first generation, or of a newer one.</summary>
+    /// <param name="first">The first rank that reports.</param>
+    /// <param name="known">The ledger's entries of the job.</param>
+    /// <param name="at">The wall clock.</param>
     /// <exception cref="Exception">No book can be made for such a job: it would take more memory than there is.</exception>
-    public GuardedJob Begin(RankEnrollment first)
+    public GuardedJob Begin(RankEnrollment first, IReadOnlyList<LedgerEntry> known, DateTimeOffset at)
     {
-        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options), new JobMetrics(instruments))
+        GuardedJob? before = Find(first.Job);
+        SortedDictionary<int, StandbyReport> standby = before?.Standby ?? [];
+        MitigationBook book = before?.Book ?? BookOf(known);
+        var context = new JobContext(book, standby)
+        {
+            BeganAt = at,
+            Begun = known.Select(entry => entry.Decision).OfType<PlanDecided>().LastOrDefault(decided =>
+                decided.Plan.Generation == first.Generation && decided.Generation.Value < first.Generation.Value),
+            FormerSecondsPerUnit = before?.Judge.SecondsPerUnit ?? double.NaN,
+        };
+        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, context), new JobMetrics(instruments))
         {
             HeardNs = MonotonicClock.NowNs(),
+            Standby = standby,
+            Book = book,
+            Context = context,
+            Former = before?.Judge,
+            Earlier = before is null ? [] : [.. before.Earlier.TakeLast(EarlierMax - 1), before.Judge.Status()],
         };
         if (EndOf(first.Job).Task.IsCompleted)
         {
@@ -45,13 +67,24 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         return job;
     }
 
+    private MitigationBook BookOf(IReadOnlyList<LedgerEntry> known)
+    {
+        var book = new MitigationBook(options.Mitigation.ToMitigationOptions(options.Policy));
+        foreach (LedgerEntry entry in known)
+        {
+            book.Apply(entry);
+        }
+
+        return book;
+    }
+
     /// <summary>Tells who waits for it that a job has ended.</summary>
     public void End(GuardedJob job)
     {
         if (Find(job.Judge.Job) == job && EndOf(job.Judge.Job).TrySetResult())
         {
             job.Pending = null;
-            Forget(_jobs.Values.Where(known => known.Judge.HasEnded), EndedJobsMax);
+            Forget(_jobs.Values.Where(known => known.HasEnded), EndedJobsMax);
         }
     }
 
@@ -82,7 +115,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     private void Forget(IEnumerable<GuardedJob> jobs, int most)
     {
         List<GuardedJob> kept = [.. jobs];
-        foreach (GuardedJob job in kept.OrderBy(known => !known.Judge.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
+        foreach (GuardedJob job in kept.OrderBy(known => !known.HasEnded).ThenBy(known => known.HeardNs).Take(kept.Count - most))
         {
             JobId name = job.Judge.Job;
             _jobs.Remove(name);

@@ -74,6 +74,9 @@ public sealed record JobStatus
     /// <summary>What the newest plan promised, as a share of the step time before it; null where there is none.</summary>
     public required double? PredictedGain { get; init; }
 
+    /// <summary>The job's earlier generations as they were when they ended, oldest first; the last 16.</summary>
+    public IReadOnlyList<JobStatus> Earlier { get; init; } = [];
+
     /// <summary>What the policy said of the last step, and why.</summary>
     public required string PolicyReason { get; init; }
 }
@@ -113,11 +116,17 @@ public sealed record RankStatus(
 public sealed record JobChange(Rank? Rank, long Step, long RaisedAtStep, double Ratio);
 
 /// <summary>A plan and what came of it.</summary>
-/// <param name="Deal">The deal with its epoch.</param>
+/// <param name="Kind">What it is for.</param>
+/// <param name="Plan">The plan with its epoch.</param>
 /// <param name="DecidedAtStep">The last step known when it was decided.</param>
 /// <param name="EffectiveStep">The first step under it; null until seen.</param>
 /// <param name="PredictedStepSeconds">As decided, s.</param>
 /// <param name="RealisedStepSeconds">Median wall time of its steps so far, s; null until three are known.</param>
 /// <param name="Reason">Why.</param>
 public sealed record PlanStatus(
-    MicroBatchDeal Deal, long DecidedAtStep, long? EffectiveStep, double PredictedStepSeconds, double? RealisedStepSeconds, string Reason);
+    MitigationKind Kind, JobPlan Plan, long DecidedAtStep, long? EffectiveStep, double PredictedStepSeconds, double? RealisedStepSeconds,
+    string Reason)
+{
+    /// <summary>The shares of its members.</summary>
+    public MicroBatchDeal Deal => Plan.Deal;
+}

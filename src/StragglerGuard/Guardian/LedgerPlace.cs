@@ -8,7 +8,7 @@ namespace StragglerGuard.Guardian;
 /// </summary>
 /// <param name="ledger">Where decisions are kept.</param>
 /// <param name="learn">Told of every entry that another guardian wrote, in order.</param>
-internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision> learn)
+internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerEntry> learn)
 {
     private long _known;
 
@@ -20,7 +20,7 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision>
         foreach (LedgerEntry entry in ledger.Read(_known + 1))
         {
             _known = entry.Sequence;
-            learn(entry.Decision);
+            learn(entry);
         }
 
         return _known > before;
@@ -31,12 +31,13 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision>
     /// epoch in force is given up first.
     /// </summary>
     /// <param name="decide">From the number to the decision; null where the decision no longer stands.</param>
+    /// <param name="at">The wall clock.</param>
     /// <param name="written">Told of every entry that stands.</param>
     /// <returns>
-    /// Whether the decision stands. Where another guardian was faster a plan does not: it rested on what is no longer the newest
+    /// The decision's entry; null where it does not stand. Where another guardian was faster a plan does not: it rested on what is no longer the newest
     /// knowledge, and the next step decides anew. A finding does, under a later number.
     /// </returns>
-    public bool Commit(Func<long, LedgerDecision?> decide, Action<LedgerEntry> written)
+    public LedgerEntry? Commit(Func<long, LedgerDecision?> decide, DateTimeOffset at, Action<LedgerEntry> written)
     {
         while (true)
         {
@@ -44,21 +45,22 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerDecision>
             LedgerDecision? decision = decide(sequence);
             if (decision is null)
             {
-                return false;
+                return null;
             }
 
-            if (ledger.Append(sequence, decision).Appended)
+            if (ledger.Append(sequence, at, decision).Appended)
             {
                 _known = sequence;
-                written(new LedgerEntry(sequence, decision));
+                var entry = new LedgerEntry(sequence, at, decision);
+                written(entry);
                 if (decision is not NumberSkipped)
                 {
-                    return true;
+                    return entry;
                 }
             }
-            else if (!CatchUp() || decision is RebalanceDecided or RebalanceAdvised or NumberSkipped)
+            else if (!CatchUp() || decision is PlanDecided or MitigationAdvised or NumberSkipped)
             {
-                return false;
+                return null;
             }
         }
     }

@@ -1,17 +1,17 @@
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Core.Timing;
 
 namespace StragglerGuard.Guardian;
 
 /// <summary>The plans of a generation: what was decided, what is in force, and how long its steps really take.</summary>
-internal sealed class PlanHistory(MicroBatchDeal initial)
+internal sealed class PlanHistory(JobPlan initial)
 {
     private const int PlansKept = 256;
     private const int StepsKept = 256;
     private const int StepsForRealised = 3;
 
-    private readonly int _total = initial.Total;
     private readonly List<Tracked> _decided = [];
     private readonly double[] _scratch = new double[StepsKept];
     private Tracked? _current;
@@ -19,55 +19,62 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
     /// <summary>Which plan is on its way, and whether another may follow.</summary>
     public PlanOffer Offers { get; } = new(initial.Epoch);
 
-    /// <summary>The deal of the last frame.</summary>
-    public MicroBatchDeal InForce { get; private set; } = initial;
+    /// <summary>The plan of the last frame.</summary>
+    public JobPlan InForce { get; private set; } = initial;
 
     /// <summary>Steps since the last plan came into force; null where none has.</summary>
     public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
 
-    /// <summary>The deal to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
+    /// <summary>The plan to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
     /// did.</summary>
-    public MicroBatchDeal? Former { get; private set; }
+    public JobPlan? Former { get; private set; }
+
+    /// <summary>The newest plan decided; null where none was.</summary>
+    public JobPlan? Newest => _decided.Count == 0 ? null : _decided[^1].Plan;
 
     /// <summary>Records a plan that stands in the ledger.</summary>
-    /// <param name="deal">The deal with its epoch.</param>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="plan">The plan with its epoch.</param>
     /// <param name="step">The last step known.</param>
     /// <param name="whileFlagged">Whether a verdict stands.</param>
     /// <param name="predictedStepSeconds">As decided, s.</param>
     /// <param name="reason">Why.</param>
-    public void Decide(MicroBatchDeal deal, long step, bool whileFlagged, double predictedStepSeconds, string reason)
+    public void Decide(MitigationKind kind, JobPlan plan, long step, bool whileFlagged, double predictedStepSeconds, string reason)
     {
-        Offers.Offer(deal.Epoch);
+        Offers.Offer(plan.Epoch);
         Former = whileFlagged ? Former ?? InForce : null;
         if (_decided.Count == PlansKept)
         {
             _decided.RemoveAt(0);
         }
 
-        _decided.Add(new Tracked(deal, step, predictedStepSeconds, reason));
+        _decided.Add(new Tracked(kind, plan, step, predictedStepSeconds, reason));
     }
 
     /// <summary>Records a plan that another guardian decided.</summary>
     /// <returns>False where it is no newer than what is in force, or could not have been offered.</returns>
-    public bool TakeOver(MicroBatchDeal deal, long step, bool whileFlagged, double predictedStepSeconds, string reason)
+    public bool TakeOver(MitigationKind kind, JobPlan plan, long step, bool whileFlagged, double predictedStepSeconds, string reason)
     {
-        if (Offers.Pending is { } earlier && earlier < deal.Epoch)
+        if (Offers.Pending is { } earlier && earlier < plan.Epoch)
         {
             // A plan follows another only once that one was seen in force.
             Offers.SeenInForce(earlier);
         }
 
-        if (!Offers.MayOffer(deal.Epoch, out _))
+        if (!Offers.MayOffer(plan.Epoch, out _))
         {
             return false;
         }
 
-        Decide(deal, step, whileFlagged, predictedStepSeconds, reason);
+        Decide(kind, plan, step, whileFlagged, predictedStepSeconds, reason);
         return true;
     }
 
+    /// <summary>Takes another plan for the one that the generation began with, before any other was seen.</summary>
+    public void BeginWith(JobPlan plan) => InForce = plan;
+
     /// <summary>Sees in a frame which plan is in force. All ranks switch at one step, so any rank's record tells.</summary>
-    public void Observe(StepFrame frame)
+    public void Observe(StepFrame frame, ReplicaNumbers numbers)
     {
         PlanEpoch newest = EpochInForce;
         for (int rank = 0; rank < frame.Ranks; rank++)
@@ -84,17 +91,17 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
         }
 
         Offers.SeenInForce(newest);
-        if (_decided.Find(plan => plan.Deal.Epoch == newest) is { } decided)
+        if (_decided.Find(plan => plan.Plan.Epoch == newest) is { } decided)
         {
             decided.EffectiveStep = frame.Step;
             _current = decided;
-            InForce = decided.Deal;
+            InForce = decided.Plan;
         }
-        else if (frame.IsComplete && SumOf(frame.WorkUnits) == _total)
+        else if (frame.IsComplete && numbers.SharesOf(frame.WorkUnits, InForce.Members) is { } shares && shares.Sum() == InForce.Total)
         {
             // Another guardian's plan, decided before this one took over: its deal is what the ranks did. It is not this one's to report.
-            InForce = new MicroBatchDeal(newest, frame.WorkUnits);
-            _current = new Tracked(InForce, frame.Step, double.NaN, "decided by another guardian") { EffectiveStep = frame.Step };
+            InForce = InForce.Follow(newest, shares);
+            _current = new Tracked(MitigationKind.Rebalance, InForce, frame.Step, double.NaN, "decided by another guardian") { EffectiveStep = frame.Step };
             Former = null;
         }
     }
@@ -103,25 +110,16 @@ internal sealed class PlanHistory(MicroBatchDeal initial)
     public void StepTook(double seconds) => _current?.Steps.Add(seconds);
 
     public IReadOnlyList<PlanStatus> Statuses() => [.. _decided.Select(plan => new PlanStatus(
-        plan.Deal, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
+        plan.Kind, plan.Plan, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
         plan.Steps.Count >= StepsForRealised ? plan.Steps.Median(_scratch) : null, plan.Reason))];
 
     private PlanEpoch EpochInForce => InForce.Epoch;
 
-    private static long SumOf(ReadOnlySpan<int> counts)
+    private sealed class Tracked(MitigationKind kind, JobPlan plan, long decidedAtStep, double predictedStepSeconds, string reason)
     {
-        long sum = 0;
-        foreach (int count in counts)
-        {
-            sum += count;
-        }
+        public MitigationKind Kind { get; } = kind;
 
-        return sum;
-    }
-
-    private sealed class Tracked(MicroBatchDeal deal, long decidedAtStep, double predictedStepSeconds, string reason)
-    {
-        public MicroBatchDeal Deal { get; } = deal;
+        public JobPlan Plan { get; } = plan;
 
         public long DecidedAtStep { get; } = decidedAtStep;
 

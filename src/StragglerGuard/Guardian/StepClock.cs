@@ -21,6 +21,9 @@ internal sealed class StepClock(int ranks)
     /// <summary>The newest step seen; −1 before the first.</summary>
     public long LastStep { get; private set; } = -1;
 
+    /// <summary>How long all steps took whose time is known, s.</summary>
+    public double ElapsedSeconds { get; private set; }
+
     /// <summary>Median wall time of a step over the last 64, s.</summary>
     public double? StepSeconds => _steps.Median(_scratch);
 
@@ -28,13 +31,16 @@ internal sealed class StepClock(int ranks)
     public double? OverheadSeconds => _overheads.Median(_scratch);
 
     /// <summary>A frame's starts end the step before: its time goes to the plan that was in force for it.</summary>
-    public void Add(StepFrame frame, PlanHistory plans)
+    /// <returns>How long the step before took, s; null where it can't be told.</returns>
+    public double? Add(StepFrame frame, PlanHistory plans)
     {
-        if (frame.Step == LastStep + 1 && MedianDifference(frame) is { } seconds)
+        double? took = frame.Step == LastStep + 1 ? MedianDifference(frame) : null;
+        if (took is { } seconds)
         {
             _steps.Add(seconds);
+            ElapsedSeconds += seconds;
             plans.StepTook(seconds);
-            if (_complete)
+            if (_complete && plans.InForce.Backups == 0)
             {
                 _overheads.Add(Math.Max(0, seconds - _slowestComputeSeconds));
             }
@@ -51,6 +57,7 @@ internal sealed class StepClock(int ranks)
         }
 
         _slowestComputeSeconds = slowestNs * 1e-9;
+        return took;
     }
 
     /// <summary>How far the newest frame lies behind the newest records, each on its rank's own clock: the farthest of the ranks,

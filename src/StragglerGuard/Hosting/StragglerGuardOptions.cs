@@ -34,6 +34,9 @@ public sealed record StragglerGuardOptions
     /// <summary>When a new plan is worth its cost.</summary>
     public PolicySection Policy { get; init; } = new();
 
+    /// <summary>What may be done about stragglers, and within which limits.</summary>
+    public MitigationSection Mitigation { get; init; } = new();
+
     /// <summary>How tensors move between ranks.</summary>
     public CollectivesSection Collectives { get; init; } = new();
 
@@ -117,6 +120,93 @@ public sealed record PolicySection
         HorizonSteps = HorizonSteps,
         CoolDownSteps = CoolDownSteps,
         BrakeShare = BrakeShare,
+    };
+}
+
+/// <summary>Which actions a guard may take.</summary>
+public enum MitigationChoice
+{
+    /// <summary>Whatever wins most, the gentlest first.</summary>
+    Auto = 0,
+
+    /// <summary>Deal the micro-batches by speed, nothing else.</summary>
+    Rebalance = 1,
+
+    /// <summary>Stop accumulating at a deadline, nothing else.</summary>
+    Deadline = 2,
+
+    /// <summary>Don't wait for the last ranks, nothing else.</summary>
+    Backup = 3,
+
+    /// <summary>Take replicas out and back, and go on without one that hangs; nothing else.</summary>
+    Evict = 4,
+
+    /// <summary>Nothing.</summary>
+    None = 5,
+}
+
+/// <summary>Settings of what is done about stragglers. A plan asks for nothing that the training loop has not said it can.</summary>
+public sealed record MitigationSection
+{
+    /// <summary>Which actions may be taken.</summary>
+    /// <value>Default <see cref="MitigationChoice.Auto"/>.</value>
+    [ChoiceOption]
+    public MitigationChoice Allowed { get; init; } = MitigationChoice.Auto;
+
+    /// <summary>What it costs the job, once, to form its groups anew: an eviction is taken when as much has been lost.</summary>
+    /// <value>Seconds, 0 to 86,400; default 30.</value>
+    [NumberOption(0, 86_400, Unit = "s")]
+    public double RegroupSeconds { get; init; } = 30;
+
+    /// <summary>Over how long an action has to pay for what it costs once.</summary>
+    /// <value>Seconds, 1 to 86,400; default 600.</value>
+    [NumberOption(1, 86_400, Unit = "s")]
+    public double HorizonSeconds { get; init; } = 600;
+
+    /// <summary>Evictions and restarts within any hour.</summary>
+    /// <value>0 to 1,000; default 2.</value>
+    [NumberOption(0, 1_000)]
+    public int EvictionsPerHour { get; init; } = 2;
+
+    /// <summary>The share of the replicas that a job began with that must stay.</summary>
+    /// <value>Share, 0 to 1; default 0.75.</value>
+    [NumberOption(0, 1)]
+    public double FloorShare { get; init; } = 0.75;
+
+    /// <summary>The number of replicas that must stay, however few there were.</summary>
+    /// <value>1 to 1,048,576; default 2.</value>
+    [NumberOption(1, 1 << 20)]
+    public int FloorReplicas { get; init; } = 2;
+
+    /// <summary>The share of flagged replicas above which nothing destructive is done.</summary>
+    /// <value>Share, 0.01 to 1; default 0.3.</value>
+    [NumberOption(0.01, 1)]
+    public double DestructiveBrakeShare { get; init; } = 0.3;
+
+    /// <summary>How long an evicted replica stays out at least; doubled from time to time.</summary>
+    /// <value>Seconds, 0 to 86,400; default 300.</value>
+    [NumberOption(0, 86_400, Unit = "s")]
+    public double ProbationSeconds { get; init; } = 300;
+
+    /// <summary>How long a kind of action rests after one of its plans disappointed; doubled from time to time.</summary>
+    /// <value>Seconds, 0 to 86,400; default 600.</value>
+    [NumberOption(0, 86_400, Unit = "s")]
+    public double RestSeconds { get; init; } = 600;
+
+    /// <summary>The policy's own options; what has no key here keeps its default.</summary>
+    /// <param name="policy">The thresholds that both share.</param>
+    internal MitigationOptions ToMitigationOptions(PolicySection policy) => new()
+    {
+        MinGain = policy.MinGain,
+        CoolDownSteps = policy.CoolDownSteps,
+        BrakeShare = policy.BrakeShare,
+        DestructiveBrakeShare = Math.Min(DestructiveBrakeShare, policy.BrakeShare),
+        HorizonSeconds = HorizonSeconds,
+        EvictionsPerHour = EvictionsPerHour,
+        FloorShare = FloorShare,
+        FloorMembers = FloorReplicas,
+        ProbationSeconds = ProbationSeconds,
+        RestSeconds = RestSeconds,
     };
 }
 

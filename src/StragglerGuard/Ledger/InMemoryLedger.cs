@@ -1,6 +1,10 @@
 namespace StragglerGuard.Ledger;
 
 /// <summary>A ledger that lasts as long as its process: for one guardian whose decisions need not outlive the job.</summary>
+/// <remarks>
+/// It keeps every entry, some hundred bytes each, for a state is a fold over all of them. Decisions are rare: a job in trouble makes some
+/// hundred a day. What runs for months has a file (<see cref="SqliteLedger"/>).
+/// </remarks>
 public sealed class InMemoryLedger : IDecisionLedger
 {
     private readonly Lock _gate = new();
@@ -19,10 +23,9 @@ public sealed class InMemoryLedger : IDecisionLedger
     }
 
     /// <inheritdoc/>
-    public AppendOutcome Append(long expectedSequence, LedgerDecision decision)
+    public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision)
     {
-        ArgumentNullException.ThrowIfNull(decision);
-        ArgumentOutOfRangeException.ThrowIfLessThan(expectedSequence, 1);
+        AppendArguments.Check(expectedSequence, decision);
         lock (_gate)
         {
             if (expectedSequence != _entries.Count + 1)
@@ -30,7 +33,7 @@ public sealed class InMemoryLedger : IDecisionLedger
                 return new AppendOutcome(Appended: false, _entries.Count);
             }
 
-            _entries.Add(new LedgerEntry(expectedSequence, decision));
+            _entries.Add(new LedgerEntry(expectedSequence, at, decision));
             return new AppendOutcome(Appended: true, expectedSequence);
         }
     }

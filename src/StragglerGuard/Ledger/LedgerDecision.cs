@@ -28,17 +28,6 @@ public sealed record StragglerFound(JobId Job, Generation Generation, long Step,
 public sealed record StragglerCleared(JobId Job, Generation Generation, long Step, Rank Rank, string Reason)
     : LedgerDecision(Job, Generation, Step, Reason);
 
-/// <summary>A new deal was decided. Its epoch is the number of this entry.</summary>
-/// <param name="Job">The job.</param>
-/// <param name="Generation">Its membership.</param>
-/// <param name="Step">The last step that the decision knew of.</param>
-/// <param name="Deal">The deal.</param>
-/// <param name="PredictedStepSeconds">Predicted time of a step under it, s.</param>
-/// <param name="Reason">In words, with the numbers.</param>
-public sealed record RebalanceDecided(
-    JobId Job, Generation Generation, long Step, MicroBatchDeal Deal, double PredictedStepSeconds, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
-
 /// <summary>
 /// A number given up on purpose: as an epoch it could not be told from the one in force in a ballot, being the same modulo 256, or it is
 /// no newer than the one in force, since the ledger was begun anew under a running job.

@@ -147,6 +147,9 @@ public sealed class StepRecorder
             Epoch = epoch,
         });
 
+    /// <summary>How long the step has been at its own work, waits for data left out, ns.</summary>
+    internal long OwnNs(long nowNs) => nowNs - _startNs - _dataWaitNs;
+
     internal void BeginStepAt(long step, PlanEpoch epoch, long nowNs)
     {
         if (_phase != Phase.Idle)

@@ -136,12 +136,11 @@ public static class JobReplay
         private void Report(int rank) => _judge.Add(new RankReport(_enrollments[rank], _one, 0, 0, 0, Left: false));
 
         // A ledger that is never full and never contested; nobody reads it.
-        private bool Decide(Func<long, LedgerDecision?> decide)
-        {
-            bool decided = decide(_decisions + 1) is not null;
-            _decisions += decided ? 1 : 0;
-            return decided;
-        }
+        private LedgerEntry? Decide(Func<long, LedgerDecision?> decide) => decide(_decisions + 1) is { } decision
+            ? new LedgerEntry(++_decisions, Now, decision)
+            : null;
+
+        private DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddTicks(_nowNs / TimeSpan.NanosecondsPerTick);
 
         private static int RecordedTotal(RecordedJob job)
         {

@@ -143,22 +143,22 @@ internal sealed class ReportedJob
         new JobId("job"), new Generation(0), new Rank(rank), _ranks, new WorkerId(new NodeId($"node-{rank / 8}"), $"device-{rank % 8}"),
         new DeviceClass("H100"), Stage: 0, _ranks * MicroBatchesPerRank, MicroBatchesMin: 1, MicroBatchesMax: 2 * MicroBatchesPerRank);
 
-    private bool Commit(Func<long, LedgerDecision?> decide)
+    private LedgerEntry? Commit(Func<long, LedgerDecision?> decide)
     {
         while (decide(_sequence + 1) is { } decision)
         {
             _sequence++;
-            if (decision is RebalanceDecided plan)
+            if (decision is PlanDecided plan)
             {
-                _deal = plan.Deal;
+                _deal = plan.Plan.Deal;
             }
 
             if (decision is not NumberSkipped)
             {
-                return true;
+                return new LedgerEntry(_sequence, DateTimeOffset.UnixEpoch, decision);
             }
         }
 
-        return false;
+        return null;
     }
 }

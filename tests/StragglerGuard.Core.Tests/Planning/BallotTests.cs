@@ -101,7 +101,7 @@ public sealed class BallotTests
     [Fact]
     public void VoteOfOneStep_AfterWarmUp_AllocatesNothing()
     {
-        var voter = new PlanVoter(MicroBatchDeal.Even(8, 1));
+        var voter = new PlanVoter(JobPlan.Even(8, 1));
         var sums = new double[Ballot.Length];
         Vote(100);
 

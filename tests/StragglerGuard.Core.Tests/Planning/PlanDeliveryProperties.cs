@@ -39,9 +39,9 @@ public sealed class PlanDeliveryProperties
     [Fact]
     public void Voters_OneAgentDeadForever_HaveThePlanAfterEightSplits()
     {
-        var inForce = MicroBatchDeal.Even(9, 3);
+        var inForce = JobPlan.Even(9, 3);
         var voters = Enumerable.Range(0, 3).Select(_ => new PlanVoter(inForce)).ToArray();
-        var plan = new MicroBatchDeal(new PlanEpoch(1), [1, 4, 4]);
+        var plan = new JobPlan(new PlanEpoch(1), default, [1, 4, 4]);
         voters[0].Offer(plan);
         voters[2].Offer(plan);
 
@@ -58,15 +58,15 @@ public sealed class PlanDeliveryProperties
     {
         var (votedIn, resolved) = (0, 0);
         var random = new Random(job.Seed);
-        var initial = new MicroBatchDeal(new PlanEpoch(random.Next(1000)), EvenDeal.Of(40, job.Ranks));
+        var initial = new JobPlan(new PlanEpoch(random.Next(1000)), default, EvenDeal.Of(40, job.Ranks));
         var voters = Enumerable.Range(0, job.Ranks).Select(_ => new PlanVoter(initial)).ToArray();
         var sound = random.Next(2) == 0;
         var agentAlive = voters.Select(_ => sound || random.Next(4) > 0).ToArray();
         var offer = new PlanOffer(initial.Epoch);
-        var mail = new List<(int Rank, MicroBatchDeal Deal)>[Steps + DelayMax];
+        var mail = new List<(int Rank, JobPlan Deal)>[Steps + DelayMax];
         var reports = new Queue<(int Step, PlanEpoch Epoch)>();
         var plansLeft = job.Plans;
-        MicroBatchDeal? awaited = null;
+        JobPlan? awaited = null;
         var deadline = int.MaxValue;
 
         for (var step = 0; step < Steps; step++)
@@ -82,7 +82,7 @@ public sealed class PlanDeliveryProperties
             {
                 plansLeft--;
                 offer.Offer(epoch);
-                var deal = new MicroBatchDeal(epoch, RebalanceOracles.DrawDeal(random, job.Ranks, 40));
+                var deal = new JobPlan(epoch, default, RebalanceOracles.DrawDeal(random, job.Ranks, 40));
                 var delayMax = 1 + random.Next(random.Next(2) == 0 ? 6 : DelayMax);
                 var lossless = sound && random.Next(2) == 0;
                 for (var rank = 0; rank < job.Ranks; rank++)
@@ -123,7 +123,7 @@ public sealed class PlanDeliveryProperties
                 reports.Enqueue((step + random.Next(6), inForce.Epoch));
             }
 
-            void Deliver(IEnumerable<(int Rank, MicroBatchDeal Deal)> some)
+            void Deliver(IEnumerable<(int Rank, JobPlan Deal)> some)
             {
                 foreach (var (rank, deal) in some)
                 {
@@ -175,7 +175,7 @@ public sealed class PlanDeliveryProperties
             holder.Held.Write(bytes);
             foreach (var voter in voters)
             {
-                if (!MicroBatchDeal.TryRead(bytes, out var deal, out var reason))
+                if (!JobPlan.TryRead(bytes, out var deal, out var reason))
                 {
                     throw new InvalidOperationException(reason);
                 }

@@ -4,7 +4,7 @@ namespace StragglerGuard.Core.Tests.Planning;
 
 public sealed class PlanVoterTests
 {
-    private static readonly MicroBatchDeal Initial = MicroBatchDeal.Even(8, 2);
+    private static readonly JobPlan Initial = JobPlan.Even(8, 2);
 
     [Fact]
     public void Vote_AllHoldTheOffer_SwitchesForTheNextStep()
@@ -45,10 +45,20 @@ public sealed class PlanVoterTests
 
         voter.Offer(Plan(3)).Should().Be(OfferResult.NotNewer);
         voter.Offer(Plan(2)).Should().Be(OfferResult.NotNewer);
-        voter.Offer(new MicroBatchDeal(new PlanEpoch(9), [4, 4, 4])).Should().Be(OfferResult.WrongShape);
-        voter.Offer(new MicroBatchDeal(new PlanEpoch(9), [4, 5])).Should().Be(OfferResult.WrongShape);
+        voter.Offer(new JobPlan(new PlanEpoch(9), default, [4, 4, 4])).Should().Be(OfferResult.WrongShape);
+        voter.Offer(new JobPlan(new PlanEpoch(9), default, [4, 5])).Should().Be(OfferResult.WrongShape);
         voter.Offer(Plan(256)).Should().Be(OfferResult.Ambiguous);
         voter.Held.Epoch.Should().Be(new PlanEpoch(3));
+    }
+
+    [Fact]
+    public void Offer_OfTheNextGeneration_MayChangeWhoIsIn_OfThisOneNot()
+    {
+        var voter = new PlanVoter(Initial);
+
+        voter.Offer(new JobPlan(new PlanEpoch(3), new Generation(0), [8, JobPlan.NotMember])).Should().Be(OfferResult.WrongShape);
+        voter.Offer(new JobPlan(new PlanEpoch(3), new Generation(2), [8, JobPlan.NotMember])).Should().Be(OfferResult.WrongShape);
+        voter.Offer(new JobPlan(new PlanEpoch(3), new Generation(1), [8, JobPlan.NotMember])).Should().Be(OfferResult.Copied);
     }
 
     [Fact]
@@ -136,7 +146,7 @@ public sealed class PlanVoterTests
         }
 
         FluentActions.Invoking(() => voter.AdoptInBand(Initial)).Should().Throw<ArgumentException>().WithMessage("*epoch 5 is held*");
-        FluentActions.Invoking(() => voter.AdoptInBand(new MicroBatchDeal(new PlanEpoch(6), [4, 5]))).Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => voter.AdoptInBand(new JobPlan(new PlanEpoch(6), default, [4, 5]))).Should().Throw<ArgumentException>();
         voter.AdoptInBand(Plan(5)).Kind.Should().Be(VoteKind.Switch);
     }
 
@@ -173,7 +183,7 @@ public sealed class PlanVoterTests
     public void PlanOffer_TakenOver_KeepsThePendingPlan()
         => new PlanOffer(new PlanEpoch(3), new PlanEpoch(9)).MayOffer(new PlanEpoch(10), out _).Should().BeFalse();
 
-    private static MicroBatchDeal Plan(long epoch) => new(new PlanEpoch(epoch), [5, 3]);
+    private static JobPlan Plan(long epoch) => new(new PlanEpoch(epoch), default, [5, 3]);
 
     private static BallotOutcome Sums(long one, long other)
     {

@@ -59,7 +59,7 @@ internal sealed class GuardedRanks : IDisposable
             {
                 beforeStep?.Invoke(rank, step);
                 MicroBatchRange work = Guards[rank].BeginStep();
-                PlanEpoch epoch = Guards[rank].Deal.Epoch;
+                PlanEpoch epoch = Guards[rank].Plan.Epoch;
                 taken[rank].Add(new Taken(work, epoch, Guards[rank].Vote(Weight(rank, work.Step))));
             }
         });

@@ -29,14 +29,14 @@ public sealed class LargeJobTests
             communicator);
         int[] deal = EvenDeal.Of(2 * worldSize, worldSize);
 
-        fabric.Deliver(new OfferedPlan(new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(1), deal)));
+        fabric.Deliver(new OfferedPlan(new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(1), default, deal)));
 
         guard.RefusedOffers.Should().Be(0);
         var copied = new byte[guard.Ring.Control.Capacity];
         guard.Ring.Control.TryRead(default, copied, out PlanEpoch epoch, out int length).Should().Be(ControlRead.Copied);
         epoch.Should().Be(new PlanEpoch(1));
-        MicroBatchDeal.TryRead(copied.AsSpan(0, length), out MicroBatchDeal? read, out _).Should().BeTrue();
-        read!.MicroBatches.ToArray().Should().Equal(deal);
+        JobPlan.TryRead(copied.AsSpan(0, length), out JobPlan? read, out _).Should().BeTrue();
+        read!.Shares.ToArray().Should().Equal(deal);
     }
 
     /// <summary>One end of a group as large as the test wants; nothing is ever moved.</summary>

@@ -18,7 +18,7 @@ public sealed class NodeAgentTests
     public void Reports_OfARankThatLeft_HoldEveryRecordThatItWrote()
     {
         using var job = new GuardedRanks(3);
-        var plan = new OfferedPlan(new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(2), [5, 6, 9]));
+        var plan = new OfferedPlan(new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(2), default, [5, 6, 9]));
 
         job.Run(Steps, (rank, step) =>
         {
@@ -47,7 +47,7 @@ public sealed class NodeAgentTests
             steps.Should().OnlyContain(record =>
                 record.Rank == new Rank(rank)
                 && record.Epoch == new PlanEpoch(record.Step > 10 ? 2 : 0)
-                && record.WorkUnits == (record.Step > 10 ? plan.Deal : MicroBatchDeal.Even(20, 3)).Count(new Rank(rank))
+                && record.WorkUnits == (record.Step > 10 ? plan.Plan : JobPlan.Even(20, 3)).Deal.Count(new Rank(rank))
                 && record.Weight == GuardedRanks.Weight(rank, record.Step)
                 && record.ComputeNs >= 0 && record.ArrivalNs >= record.StartNs && record.DepartureNs >= record.ArrivalNs);
             steps.Zip(steps.Skip(1)).Should().OnlyContain(pair => pair.Second.StartNs >= pair.First.DepartureNs);
@@ -81,7 +81,7 @@ public sealed class NodeAgentTests
             if (step == 1 + (rank * 4))
             {
                 job.Fabrics[rank].Deliver(new OfferedPlan(
-                    new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(1), [5, 15])));
+                    new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(1), default, [5, 15])));
             }
         });
         job.Agents[0].Dispose();
@@ -93,7 +93,7 @@ public sealed class NodeAgentTests
     public void Agent_DisposedWhileTheJobRuns_LeavesTheJobRunningOnItsLastPlan()
     {
         using var job = new GuardedRanks(3);
-        var plan = new OfferedPlan(new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(1), [2, 9, 9]));
+        var plan = new OfferedPlan(new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(1), default, [2, 9, 9]));
 
         var taken = job.Run(Steps, (rank, step) =>
         {
@@ -129,7 +129,7 @@ public sealed class NodeAgentTests
                 if (step == 100)
                 {
                     job.Fabrics[rank].Deliver(new OfferedPlan(
-                        new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(1), [9, 11])));
+                        new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(1), default, [9, 11])));
                 }
 
                 job.Guards[rank].BeginStep();

@@ -25,7 +25,7 @@ public sealed class PlanSwitchTests
         });
 
         // The last rank copies at step 3 + n, all vote for it there, and the next step is the first under it.
-        ShouldSwitchTogether(taken, plan.Deal, firstStep: 4 + worldSize);
+        ShouldSwitchTogether(taken, plan.Plan.Deal, firstStep: 4 + worldSize);
         job.Guards.Should().OnlyContain(guard => guard.SplitVotes == worldSize - 1);
         job.Guards.Should().OnlyContain(guard => guard.RefusedOffers == 0);
     }
@@ -47,7 +47,7 @@ public sealed class PlanSwitchTests
             }
         });
 
-        ShouldSwitchTogether(taken, plan.Deal, firstStep: 5 + PlanVoter.SplitVotesMax);
+        ShouldSwitchTogether(taken, plan.Plan.Deal, firstStep: 5 + PlanVoter.SplitVotesMax);
         job.Guards.Should().OnlyContain(guard => guard.SplitVotes == PlanVoter.SplitVotesMax);
     }
 
@@ -128,16 +128,16 @@ public sealed class PlanSwitchTests
         job.Guards.Should().OnlyContain(guard => guard.SplitVotes == 0 && guard.RefusedOffers == 0);
     }
 
-    public static TheoryData<string, MicroBatchDeal> OfAnotherShape => new()
+    public static TheoryData<string, JobPlan> OfAnotherShape => new()
     {
-        { "more ranks", new MicroBatchDeal(new PlanEpoch(7), [5, 5, 5, 5]) },
-        { "another batch", new MicroBatchDeal(new PlanEpoch(7), [7, 7, 7]) },
-        { "an epoch that a vote can't tell from the one in force", new MicroBatchDeal(new PlanEpoch(256), [6, 7, 7]) },
+        { "more ranks", new JobPlan(new PlanEpoch(7), default, [5, 5, 5, 5]) },
+        { "another batch", new JobPlan(new PlanEpoch(7), default, [7, 7, 7]) },
+        { "an epoch that a vote can't tell from the one in force", new JobPlan(new PlanEpoch(256), default, [6, 7, 7]) },
     };
 
     [Theory]
     [MemberData(nameof(OfAnotherShape))]
-    public void Plan_OfAnotherShape_IsRefusedAndCountedAndTheDealStays(string what, MicroBatchDeal deal)
+    public void Plan_OfAnotherShape_IsRefusedAndCountedAndTheDealStays(string what, JobPlan deal)
     {
         using var job = new GuardedRanks(3);
 
@@ -164,11 +164,11 @@ public sealed class PlanSwitchTests
             if (step is 2 or 10)
             {
                 job.Fabrics[rank].Deliver(step == 2 ? Plan(epoch: 8, 2) : new OfferedPlan(
-                    new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(7), [1, 19])));
+                    new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(7), default, [1, 19])));
             }
         });
 
-        ShouldSwitchTogether(taken, Plan(epoch: 8, 2).Deal, firstStep: 3);
+        ShouldSwitchTogether(taken, Plan(epoch: 8, 2).Plan.Deal, firstStep: 3);
     }
 
     private static OfferedPlan Plan(int epoch, int worldSize)
@@ -177,7 +177,7 @@ public sealed class PlanSwitchTests
         int moved = 1 + (epoch % 2);
         counts[0] -= moved;
         counts[^1] += moved;
-        return new OfferedPlan(new JobId("job"), new Generation(0), new MicroBatchDeal(new PlanEpoch(epoch), counts));
+        return new OfferedPlan(new JobId("job"), new Generation(0), new JobPlan(new PlanEpoch(epoch), default, counts));
     }
 
     private static void ShouldSwitchTogether(

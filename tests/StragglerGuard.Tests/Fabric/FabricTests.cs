@@ -110,7 +110,7 @@ public abstract class FabricTests
             guardian.Offer(Reports.Offer(epoch));
         }
 
-        (await heard.Reader.Next(20)).Select(offer => offer.Deal.Epoch.Value).Should().Equal(Enumerable.Range(1, 20).Select(i => (long)i));
+        (await heard.Reader.Next(20)).Select(offer => offer.Plan.Epoch.Value).Should().Equal(Enumerable.Range(1, 20).Select(i => (long)i));
     }
 
     [Fact]

@@ -36,7 +36,7 @@ internal static class Reports
         ]);
 
     public static OfferedPlan Offer(long epoch = 1, int generation = 0, params int[] microBatches) => new(
-        Job, new Generation(generation), new MicroBatchDeal(new PlanEpoch(epoch), microBatches.Length == 0 ? [10, 6] : microBatches));
+        Job, new Generation(generation), new JobPlan(new PlanEpoch(epoch), default, microBatches.Length == 0 ? [10, 6] : microBatches));
 
     /// <summary>Two reports say the same, record by record.</summary>
     public static bool Same(NodeReport left, NodeReport right) =>

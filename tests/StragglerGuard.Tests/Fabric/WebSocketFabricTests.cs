@@ -158,7 +158,7 @@ public sealed class WebSocketFabricTests : FabricTests
 
         arrived.Should().BeInAscendingOrder();
         successor.Offer(Reports.Offer(epoch: 5));
-        (await heard.Reader.Next()).Deal.Epoch.Should().Be(new PlanEpoch(5));
+        (await heard.Reader.Next()).Plan.Epoch.Should().Be(new PlanEpoch(5));
         agent.ReportsDropped.Should().Be(0);
     }
 

@@ -12,15 +12,15 @@ internal sealed class ContestedLedger(Func<LedgerDecision, bool> isContested, Fu
 
     public long LastSequence => _entries.LastSequence;
 
-    public AppendOutcome Append(long expectedSequence, LedgerDecision decision)
+    public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision)
     {
         if (!_done && isContested(decision))
         {
             _done = true;
-            _entries.Append(_entries.LastSequence + 1, theOthers(_entries.LastSequence + 1));
+            _entries.Append(_entries.LastSequence + 1, at, theOthers(_entries.LastSequence + 1));
         }
 
-        return _entries.Append(expectedSequence, decision);
+        return _entries.Append(expectedSequence, at, decision);
     }
 
     public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);

@@ -35,16 +35,16 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     {
         var ledger = new InMemoryLedger();
         var atOffer = new ConcurrentQueue<LedgerEntry?>();
-        _fabric.OnOffer = offer => atOffer.Enqueue(ledger.Read().LastOrDefault(entry => entry.Sequence == offer.Deal.Epoch.Value));
+        _fabric.OnOffer = offer => atOffer.Enqueue(ledger.Read().LastOrDefault(entry => entry.Sequence == offer.Plan.Epoch.Value));
         Start(ledger);
 
         await RunToTheEnd(Uneven());
 
         var offer = await _fabric.Offers.Next();
-        atOffer.Should().NotBeEmpty().And.OnlyContain(entry => entry != null && entry.Decision is RebalanceDecided);
-        offer.Deal.Should().Be(((RebalanceDecided)atOffer.First()!.Decision).Deal);
+        atOffer.Should().NotBeEmpty().And.OnlyContain(entry => entry != null && entry.Decision is PlanDecided);
+        offer.Plan.Should().Be(((PlanDecided)atOffer.First()!.Decision).Plan);
         offer.Generation.Should().Be(new Generation(0));
-        ledger.Read().Should().ContainSingle(entry => entry.Decision is RebalanceDecided, "none is decided while one is pending");
+        ledger.Read().Should().ContainSingle(entry => entry.Decision is PlanDecided, "none is decided while one is pending");
     }
 
     [Fact]
@@ -62,18 +62,18 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Plan_ThatAnotherGuardianForestalled_IsNotOfferedAndTheOthersIs()
     {
-        var theirs = new MicroBatchDeal(new PlanEpoch(1), [7, 11, 7, 7]);
+        var theirs = new JobPlan(new PlanEpoch(1), default, [7, 11, 7, 7]);
         var ledger = new ContestedLedger(
-            decision => decision is RebalanceDecided,
-            number => new RebalanceDecided(
-                Job, new Generation(0), 30, new MicroBatchDeal(new PlanEpoch(number), theirs.MicroBatches), 0.14, "theirs"));
+            decision => decision is PlanDecided,
+            number => new PlanDecided(
+                Job, new Generation(0), 30, MitigationKind.Rebalance, new JobPlan(new PlanEpoch(number), default, theirs.Shares), 0.14, 0.1, "theirs"));
         GuardianService guardian = Start(ledger);
         var ranks = Uneven();
         _fabric.Report(ranks.ReportOfAll(1, [.. ranks.SkewProbes(), .. ranks.TakeSteps(80)]));
 
         var offers = await _fabric.Offers.Next(2);
 
-        offers.Should().OnlyContain(offer => offer.Deal.Equals(theirs), "the pending plan is the other guardian's, who may be gone");
+        offers.Should().OnlyContain(offer => offer.Plan.Equals(theirs), "the pending plan is the other guardian's, who may be gone");
         ledger.Read().Should().ContainSingle().Which.Decision.Reason.Should().Be("theirs");
         guardian.Status(Job)!.PolicyReason.Should().Contain("epoch 1 is not in force yet");
     }
@@ -82,15 +82,15 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     public async Task Plan_ForestalledByAnotherJobsEntry_IsDecidedAnewAtTheNextStep()
     {
         var ledger = new ContestedLedger(
-            decision => decision is RebalanceDecided,
+            decision => decision is PlanDecided,
             number => new CommonShiftSeen(new JobId("another"), new Generation(0), number, "theirs"));
         var offered = new ConcurrentQueue<PlanEpoch>();
-        _fabric.OnOffer = offer => offered.Enqueue(offer.Deal.Epoch);
+        _fabric.OnOffer = offer => offered.Enqueue(offer.Plan.Epoch);
         Start(ledger);
 
         await RunToTheEnd(Uneven());
 
-        ledger.Read().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(RebalanceDecided));
+        ledger.Read().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(PlanDecided));
         offered.Should().NotBeEmpty().And.OnlyContain(epoch => epoch == new PlanEpoch(2), "number 1 was never ours");
     }
 
@@ -133,7 +133,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
             (await guardian.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
         }
 
-        ledger.Read().Should().ContainSingle().Which.Decision.Should().BeOfType<RebalanceDecided>();
+        ledger.Read().Should().ContainSingle().Which.Decision.Should().BeOfType<PlanDecided>();
         second.Status(Job)!.Plans.Should().Equal(first.Status(Job)!.Plans, "the second took the first one's plan over");
     }
 
@@ -141,16 +141,16 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     public async Task Guardian_ThatStartsAnew_TakesThePendingPlanFromTheLedger()
     {
         var ledger = new InMemoryLedger();
-        var pending = new MicroBatchDeal(new PlanEpoch(2), [7, 11, 7, 7]);
-        ledger.Append(1, Decided(new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7])));
-        ledger.Append(2, Decided(pending));
-        ledger.Append(3, Decided(new MicroBatchDeal(new PlanEpoch(3), [1, 1])) with { Generation = new Generation(7) });
+        var pending = new JobPlan(new PlanEpoch(2), default, [7, 11, 7, 7]);
+        ledger.Append(1, DateTimeOffset.UnixEpoch, Decided(new JobPlan(new PlanEpoch(1), default, [6, 12, 7, 7])));
+        ledger.Append(2, DateTimeOffset.UnixEpoch, Decided(pending));
+        ledger.Append(3, DateTimeOffset.UnixEpoch, Decided(new JobPlan(new PlanEpoch(3), default, [1, 1])) with { Generation = new Generation(7) });
         GuardianService guardian = Start(ledger);
         var ranks = Uneven();
         ranks.InForce = new MicroBatchDeal(new PlanEpoch(1), [6, 12, 7, 7]);
         _fabric.Report(ranks.ReportOfAll(1, [.. ranks.SkewProbes(), .. ranks.TakeSteps(60)]));
 
-        (await _fabric.Offers.Next()).Deal.Should().Be(pending);
+        (await _fabric.Offers.Next()).Plan.Should().Be(pending);
 
         guardian.Status(Job)!.Epoch.Should().Be(new PlanEpoch(1));
         ledger.Read().Should().HaveCount(3, "while a plan is pending no other is decided");
@@ -312,7 +312,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     private static VirtualRanks OneSlow() =>
         new(3, total: 30, 0.02, 0.02, 0.02, 0.02, 0.02) { Factor = (rank, step) => rank == 4 && step >= 60 ? 2 : 1 };
 
-    private static RebalanceDecided Decided(MicroBatchDeal deal) => new(Job, new Generation(0), 10, deal, 0.14, "before the restart");
+    private static PlanDecided Decided(JobPlan plan) => new(Job, new Generation(0), 10, MitigationKind.Rebalance, plan, 0.14, 0.1, "before the restart");
 
     private static StragglerGuard.Fabric.NodeReport Other(VirtualRanks ranks)
     {

@@ -153,7 +153,7 @@ public sealed class GuardianUpkeepTests
         guarded.Guardian.Status(Job)!.Plans.Should().ContainSingle().Which.Deal.Epoch.Should().Be(new PlanEpoch(6));
         guarded.Ledger.Read().Take(5).Should().AllSatisfy(entry => entry.Decision.Should().BeOfType<NumberSkipped>());
         guarded.Offers.Should().NotBeEmpty();
-        guarded.Offers.Should().OnlyContain(offer => offer.Deal.Epoch == new PlanEpoch(6));
+        guarded.Offers.Should().OnlyContain(offer => offer.Plan.Epoch == new PlanEpoch(6));
     }
 
     [Fact]
@@ -295,8 +295,8 @@ public sealed class GuardianUpkeepTests
 
         public long LastSequence => _ledger.LastSequence;
 
-        public AppendOutcome Append(long expectedSequence, LedgerDecision decision) =>
-            decision.Job == job ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, decision);
+        public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
+            decision.Job == job ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
     }

@@ -49,7 +49,7 @@ public sealed class JobJudgeTests
         job.Judge.Status().Ranks[1].Verdict.Should().Be(found.Verdict);
         var relief = job.Plans.First();
         relief.Step.Should().BeInRange(150, 170, job.Story());
-        relief.Deal.Count(new Rank(1)).Should().Be(3, "half as fast, it gets half of what the others get");
+        relief.Plan.Deal.Count(new Rank(1)).Should().Be(3, "half as fast, it gets half of what the others get");
 
         job.RunTo(420);
 
@@ -116,7 +116,7 @@ public sealed class JobJudgeTests
         var graded = job.Judge.Status().Plans.Single();
         graded.EffectiveStep.Should().BeInRange(plan.Step + 1, plan.Step + 8);
         graded.RealisedStepSeconds.Should().BeApproximately(graded.PredictedStepSeconds, 0.02 * graded.PredictedStepSeconds);
-        job.Judge.EpochInForce.Should().Be(plan.Deal.Epoch);
+        job.Judge.EpochInForce.Should().Be(plan.Plan.Epoch);
         job.Judge.Status().Verdicts.Should().BeEmpty("none of them became slower than it was");
     }
 
@@ -251,14 +251,14 @@ public sealed class JobJudgeTests
         var ledger = new InMemoryLedger();
         for (int sequence = 1; sequence <= 255; sequence++)
         {
-            ledger.Append(sequence, new CommonShiftSeen(new JobId("another job"), new Generation(0), sequence, "another job's"));
+            ledger.Append(sequence, DateTimeOffset.UnixEpoch, new CommonShiftSeen(new JobId("another job"), new Generation(0), sequence, "another job's"));
         }
 
         var ranks = new VirtualRanks(seed: 12, total: 32, 0.020, 0.010, 0.020, 0.020);
         JudgedJob job = new JudgedJob(ranks, ledger: ledger).RunTo(60);
 
-        ledger.Read(256).Select(entry => entry.Decision.GetType()).Should().Equal(typeof(NumberSkipped), typeof(RebalanceDecided));
-        job.Plans.Single().Deal.Epoch.Should().Be(new PlanEpoch(257));
+        ledger.Read(256).Select(entry => entry.Decision.GetType()).Should().Equal(typeof(NumberSkipped), typeof(PlanDecided));
+        job.Plans.Single().Plan.Epoch.Should().Be(new PlanEpoch(257));
         job.Judge.EpochInForce.Should().Be(new PlanEpoch(257));
     }
 

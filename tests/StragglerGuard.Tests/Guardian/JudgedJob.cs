@@ -27,7 +27,7 @@ internal sealed class JudgedJob
             Judge.Enroll(ranks.Enrollment(rank)).Should().BeTrue();
         }
 
-        _place = new LedgerPlace(Ledger, decision => _ = decision is RebalanceDecided plan && Judge.TakeOver(plan));
+        _place = new LedgerPlace(Ledger, entry => _ = entry.Decision is PlanDecided plan && Judge.TakeOver(plan));
         _place.CatchUp();
         _unreported.AddRange(ranks.SkewProbes());
     }
@@ -60,7 +60,7 @@ internal sealed class JudgedJob
 
     public IEnumerable<LedgerDecision> Decisions => Ledger.Read().Select(entry => entry.Decision);
 
-    public IEnumerable<RebalanceDecided> Plans => Decisions.OfType<RebalanceDecided>();
+    public IEnumerable<PlanDecided> Plans => Decisions.OfType<PlanDecided>();
 
     public JudgedJob RunTo(long step)
     {
@@ -100,12 +100,15 @@ internal sealed class JudgedJob
     public string Story() =>
         $"seed {Ranks.Seed}, {Ranks.Count} ranks: {string.Join("; ", Decisions.Select(d => $"step {d.Step}: {d.Reason}"))}";
 
-    public bool Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, entry =>
+    /// <summary>Virtual time.</summary>
+    public DateTimeOffset Now => DateTimeOffset.UnixEpoch.AddSeconds(Judge.NowSeconds);
+
+    public LedgerEntry? Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, Now, entry =>
     {
-        if (!IsReplay && entry.Decision is RebalanceDecided plan)
+        if (!IsReplay && entry.Decision is PlanDecided plan)
         {
             _onItsWay.Should().BeNull($"no plan is offered while one is on its way ({Story()})");
-            _onItsWay = (plan.Deal, Ranks.NextStep + SwitchSteps);
+            _onItsWay = (plan.Plan.Deal, Ranks.NextStep + SwitchSteps);
         }
     });
 }

@@ -20,7 +20,7 @@ public sealed class LatenessTests
 
         judge.Add(Report(0, steps: 10));
         judge.Add(Report(1, steps: 7));
-        judge.JudgeFrames(null, _ => true);
+        judge.JudgeFrames(null, decide => decide(1) is { } decision ? new LedgerEntry(1, DateTimeOffset.UnixEpoch, decision) : null);
 
         judge.Status().LastStep.Should().Be(6);
         judge.Status().LatenessSeconds.Should().Be(1.5, "rank 0 has begun three more steps of half a second");

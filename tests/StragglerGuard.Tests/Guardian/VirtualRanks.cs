@@ -38,6 +38,9 @@ internal sealed class VirtualRanks
 
     public long NextStep { get; private set; }
 
+    /// <summary>How long all steps so far took.</summary>
+    public double ElapsedSeconds { get; private set; }
+
     /// <summary>Factor on the pace of a rank at a step.</summary>
     public Func<int, long, double> Factor { get; set; } = (_, _) => 1;
 
@@ -78,6 +81,7 @@ internal sealed class VirtualRanks
         long[] computeNs = [.. Enumerable.Range(0, Count).Select(rank =>
             (long)(_paceSeconds[rank] * 1e9 * InForce.MicroBatches[rank] * Factor(rank, step) * Noise(_random)))];
         long longestNs = computeNs.Max();
+        ElapsedSeconds += (longestNs + CollectiveNs + RestOfStepNs) * 1e-9;
         return [.. Enumerable.Range(0, Count).Select(rank =>
         {
             long startNs = _clockNs[rank];

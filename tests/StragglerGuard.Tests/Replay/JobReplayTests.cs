@@ -108,7 +108,7 @@ public sealed class JobReplayTests
                 live.Add(new RankReport(rank, timings.ToArray(), 0, 0, 0, Left: first + 16 >= 240));
             }
 
-            live.JudgeFrames(null, decide => decide(1) is not null);
+            live.JudgeFrames(null, decide => decide(1) is { } decision ? new LedgerEntry(1, DateTimeOffset.UnixEpoch, decision) : null);
         }
 
         JobStatus status = live.Status();

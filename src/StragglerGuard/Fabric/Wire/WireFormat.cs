@@ -36,12 +36,30 @@ internal static class WireFormat
                     TotalMicroBatches = who.TotalMicroBatches,
                     MicroBatchesMin = who.MicroBatchesMin,
                     MicroBatchesMax = who.MicroBatchesMax,
+                    Slot = who.Slot,
+                    Slots = who.Slots,
+                    Abilities = (uint)who.Abilities,
                 },
                 Records = EncodeRecords(rank.Timings.Span),
                 Lost = rank.Lost,
                 Torn = rank.Torn,
                 SplitVotes = rank.SplitVotes,
                 Left = rank.Left,
+                Failure = Encode(rank.Failure),
+            });
+        }
+
+        foreach (StandbyReport standby in report.Standby)
+        {
+            message.Standby.Add(new StandbyMessage
+            {
+                Job = standby.Job.Value,
+                Slot = standby.Slot,
+                Slots = standby.Slots,
+                Node = standby.Worker.Node.Value,
+                DeviceUuid = standby.Worker.DeviceUuid,
+                DeviceClass = standby.DeviceClass.Name,
+                SecondsPerUnit = standby.SecondsPerUnit ?? 0,
             });
         }
 
@@ -50,8 +68,8 @@ internal static class WireFormat
 
     public static byte[] Encode(OfferedPlan offer)
     {
-        byte[] deal = new byte[offer.Deal.EncodedLength];
-        offer.Deal.Write(deal);
+        byte[] plan = new byte[offer.Plan.EncodedLength];
+        offer.Plan.Write(plan);
         return new Envelope
         {
             SchemaVersion = SchemaVersion,
@@ -59,7 +77,7 @@ internal static class WireFormat
             {
                 Job = offer.Job.Value,
                 Generation = offer.Generation.Value,
-                Deal = UnsafeByteOperations.UnsafeWrap(deal),
+                Plan = UnsafeByteOperations.UnsafeWrap(plan),
             },
         }.ToByteArray();
     }
@@ -80,7 +98,12 @@ internal static class WireFormat
             var enrollment = new RankEnrollment(
                 new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
                 new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
-                who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax);
+                who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax)
+            {
+                Slot = who.Slots == 0 ? who.Rank : who.Slot,
+                Slots = who.Slots == 0 ? who.WorldSize : who.Slots,
+                Abilities = who.Slots == 0 ? RankAbilities.Rebalance : (RankAbilities)who.Abilities,
+            };
             if (enrollment.FindFault() is { } impossible)
             {
                 reason = $"ranks[{ranks.Count}].enrollment: {impossible}";
@@ -93,10 +116,30 @@ internal static class WireFormat
                 return false;
             }
 
-            ranks.Add(new RankReport(enrollment, timings, rank.Lost, rank.Torn, rank.SplitVotes, rank.Left));
+            ranks.Add(new RankReport(enrollment, timings, rank.Lost, rank.Torn, rank.SplitVotes, rank.Left)
+            {
+                Failure = rank.Failure is { } failure
+                    ? new GroupFailure([.. failure.Culprits.Select(culprit => new Rank(culprit))], failure.Reason)
+                    : null,
+            });
         }
 
-        report = new NodeReport(new NodeId(message.Node), message.Sequence, message.SentNs, ranks);
+        var standby = new List<StandbyReport>(message.Standby.Count);
+        foreach (StandbyMessage waiting in message.Standby)
+        {
+            var read = new StandbyReport(
+                new JobId(waiting.Job), waiting.Slot, waiting.Slots, new WorkerId(new NodeId(waiting.Node), waiting.DeviceUuid),
+                new DeviceClass(waiting.DeviceClass), waiting.SecondsPerUnit == 0 ? null : waiting.SecondsPerUnit);
+            if (read.FindFault() is { } impossible)
+            {
+                reason = $"standby[{standby.Count}]: {impossible}";
+                return false;
+            }
+
+            standby.Add(read);
+        }
+
+        report = new NodeReport(new NodeId(message.Node), message.Sequence, message.SentNs, ranks) { Standby = standby };
         return true;
     }
 
@@ -109,14 +152,26 @@ internal static class WireFormat
         }
 
         PlanOfferMessage message = envelope.Offer;
-        if (!MicroBatchDeal.TryRead(message.Deal.Span, out MicroBatchDeal? deal, out reason))
+        if (!JobPlan.TryRead(message.Plan.Span, out JobPlan? plan, out reason))
         {
-            reason = $"offer.deal: {reason}";
+            reason = $"offer.plan: {reason}";
             return false;
         }
 
-        offer = new OfferedPlan(new JobId(message.Job), new Generation(message.Generation), deal);
+        offer = new OfferedPlan(new JobId(message.Job), new Generation(message.Generation), plan);
         return true;
+    }
+
+    private static GroupFailureMessage? Encode(GroupFailure? failure)
+    {
+        if (failure is null)
+        {
+            return null;
+        }
+
+        var message = new GroupFailureMessage { Reason = failure.Reason };
+        message.Culprits.AddRange(failure.Culprits.Select(culprit => culprit.Value));
+        return message;
     }
 
     private static bool TryOpen(

@@ -30,7 +30,7 @@ public sealed class WireFormatTests
             var random = new Random(seed);
             var offer = new OfferedPlan(
                 new JobId($"job {random.Next()} ü"), new Generation(random.Next()),
-                new MicroBatchDeal(new PlanEpoch(random.NextInt64()), Draw(random, 1 + random.Next(40), () => random.Next(1000))));
+                new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), Draw(random, 1 + random.Next(40), () => random.Next(1000))));
             return (WireFormat.TryDecodeOffer(WireFormat.Encode(offer), out var decoded, out string reason)
                 && decoded == offer).Label($"seed {seed}: {reason}");
         }).Check(Checked.WithMaxTest(300));
@@ -112,16 +112,16 @@ public sealed class WireFormatTests
         Refusal(Reports.Report(1), envelope => envelope.Report.Ranks[0].Enrollment = null).Should().StartWith("ranks[0].enrollment: ");
 
     [Fact]
-    public void Offer_WithADamagedDeal_IsRefusedWithTheDealsReason()
+    public void Offer_WithADamagedPlan_IsRefusedWithThePlansReason()
     {
         var envelope = Envelope.Parser.ParseFrom(WireFormat.Encode(Reports.Offer()));
-        byte[] deal = envelope.Offer.Deal.ToByteArray();
-        deal[^1] ^= 1;
-        envelope.Offer.Deal = ByteString.CopyFrom(deal);
+        byte[] plan = envelope.Offer.Plan.ToByteArray();
+        plan[^1] ^= 1;
+        envelope.Offer.Plan = ByteString.CopyFrom(plan);
 
         WireFormat.TryDecodeOffer(envelope.ToByteArray(), out _, out string reason).Should().BeFalse();
 
-        reason.Should().StartWith("offer.deal: the hash is ");
+        reason.Should().StartWith("offer.plan: the hash is ");
     }
 
     private static string Refusal(NodeReport report, Action<Envelope> alter)
