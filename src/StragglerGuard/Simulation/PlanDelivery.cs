@@ -33,10 +33,10 @@ internal sealed class PlanDelivery(VirtualPlan initial)
     /// <returns>False where it tells them nothing.</returns>
     public static bool TryRead(LedgerDecision decision, [NotNullWhen(true)] out VirtualPlan? plan, out double predictedStepSeconds)
     {
-        if (decision is RebalanceDecided rebalance)
+        if (decision is PlanDecided { Plan: { } decided } entry)
         {
-            plan = new VirtualPlan(rebalance.Deal.Epoch, rebalance.Deal.MicroBatches.ToArray());
-            predictedStepSeconds = rebalance.PredictedStepSeconds;
+            plan = new VirtualPlan(decided.Epoch, decided.Shares.ToArray(), decided.DeadlineNs, decided.Backups, decided.Generation);
+            predictedStepSeconds = entry.PredictedStepSeconds;
             return true;
         }
 

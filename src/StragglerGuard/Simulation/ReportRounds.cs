@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 
@@ -25,7 +26,11 @@ internal sealed class ReportRounds
     private readonly long[] _reportedThrough;
     private readonly long[] _clockNs;
     private readonly double[] _skew;
-    private readonly RankEnrollment[] _members;
+    private readonly Scenario _scenario;
+    private readonly DeviceClass[] _classes;
+    private readonly int[] _caps;
+    private readonly int[] _rankBegin;
+    private RankEnrollment[] _members = [];
     private readonly Queue<StepRecords> _kept = [];
     private readonly Stack<StepRecords> _free = [];
     private long _round;
@@ -34,6 +39,7 @@ internal sealed class ReportRounds
     /// <summary>Begins before the first step.</summary>
     public ReportRounds(Scenario scenario, StepDraws draws)
     {
+        _scenario = scenario;
         _perNode = scenario.ReplicasPerNode;
         _intervalNs = scenario.Guard.Agent.IntervalMs * 1_000_000L;
         int replicas = scenario.Replicas;
@@ -44,16 +50,46 @@ internal sealed class ReportRounds
         Array.Fill(_reportedThrough, -1);
         _clockNs = [.. Enumerable.Range(0, replicas).Select(replica => VirtualFleet.Nanoseconds(ClockSpreadSeconds * draws.Uniform(ClockPurpose, replica, 0)))];
         _skew = [.. Enumerable.Range(0, replicas * SkewProbes).Select(which => draws.Uniform(SkewPurpose, which, 0))];
-        DeviceClass[] classes = [.. scenario.Classes.SelectMany(members => Enumerable.Repeat(new DeviceClass(members.DeviceClass), members.Replicas))];
-        int[] caps = [.. scenario.Classes.SelectMany(members => Enumerable.Repeat(members.MicroBatchesMax, members.Replicas))];
-        _members = [.. Enumerable.Range(0, replicas).Select(replica => new RankEnrollment(
-            new JobId(scenario.Name), new Generation(0), new Rank(replica), replicas,
-            new WorkerId(new NodeId(FormattableString.Invariant($"node-{replica / _perNode}")), FormattableString.Invariant($"device-{replica % _perNode}")),
-            classes[replica], Stage: 0, scenario.MicroBatches, MicroBatchesMin: 1, Math.Min(caps[replica], scenario.MicroBatches)))];
+        _classes = [.. scenario.Classes.SelectMany(members => Enumerable.Repeat(new DeviceClass(members.DeviceClass), members.Replicas))];
+        _caps = [.. scenario.Classes.SelectMany(members => Enumerable.Repeat(members.MicroBatchesMax, members.Replicas))];
+        _rankBegin = new int[nodes + 1];
+        Regroup(default, EvenDeal.Of(scenario.MicroBatches, replicas));
     }
 
     /// <summary>Everyone who reports.</summary>
     public IReadOnlyList<RankEnrollment> Members => _members;
+
+    /// <summary>The members of a plan form the job's next group. What the last one recorded is to be sent before: <see cref="SendRest"/>.</summary>
+    /// <param name="generation">The group's.</param>
+    /// <param name="shares">Per replica; <see cref="VirtualPlan.NotMember"/> for who is out.</param>
+    public void Regroup(Generation generation, int[] shares)
+    {
+        _kept.Clear();
+        _free.Clear();
+        int[] slots = [.. Enumerable.Range(0, shares.Length).Where(slot => shares[slot] != VirtualPlan.NotMember)];
+        _members = [.. slots.Select((slot, rank) => new RankEnrollment(
+            new JobId(_scenario.Name), generation, new Rank(rank), slots.Length, WorkerOf(slot), _classes[slot], Stage: 0, _scenario.MicroBatches,
+            MicroBatchesMin: 1, Math.Min(_caps[slot], _scenario.MicroBatches))
+        {
+            Slot = slot,
+            Slots = shares.Length,
+            Abilities = AbilitiesOf(_scenario.Mitigations),
+        })];
+        Array.Clear(_rankBegin);
+        foreach (int slot in slots)
+        {
+            _rankBegin[(slot / _perNode) + 1]++;
+        }
+
+        for (int node = 1; node < _rankBegin.Length; node++)
+        {
+            _rankBegin[node] += _rankBegin[node - 1];
+        }
+    }
+
+    /// <summary>A worker that is in no group tells what a micro-batch takes it.</summary>
+    public StandbyReport StandbyOf(int slot, double secondsPerUnit) =>
+        new(new JobId(_scenario.Name), slot, _classes.Length, WorkerOf(slot), _classes[slot], secondsPerUnit);
 
     /// <summary>What all ranks measure of two barriers, back to back, before the first step.</summary>
     public IEnumerable<RankReport> SkewReports()
@@ -68,8 +104,10 @@ internal sealed class ReportRounds
                     Kind = TimingKind.SkewProbe,
                     Step = probe,
                     Rank = new Rank(rank),
-                    ArrivalNs = _clockNs[rank],
-                    DepartureNs = _clockNs[rank] + VirtualFleet.Nanoseconds(ExitSkewSeconds * (1 + _skew[(rank * SkewProbes) + probe])),
+                    Generation = _members[rank].Generation,
+                    ArrivalNs = _clockNs[_members[rank].Slot],
+                    DepartureNs = _clockNs[_members[rank].Slot]
+                        + VirtualFleet.Nanoseconds(ExitSkewSeconds * (1 + _skew[(_members[rank].Slot * SkewProbes) + probe])),
                 };
             }
 
@@ -85,17 +123,19 @@ internal sealed class ReportRounds
         recorded.WrittenNs = beginNs + taken.ReductionNs + taken.TransferNs;
         for (int rank = 0; rank < _members.Length; rank++)
         {
-            long startNs = _clockNs[rank] + beginNs;
+            int slot = _members[rank].Slot;
+            long startNs = _clockNs[slot] + beginNs;
             recorded.Timings[rank] = new StepTiming
             {
+                Generation = plan.Generation,
                 Step = step,
                 Rank = new Rank(rank),
                 StartNs = startNs,
-                ComputeNs = fleet.ComputeNs[rank],
-                ArrivalNs = startNs + fleet.ArrivalNs[rank],
+                ComputeNs = fleet.ComputeNs[slot],
+                ArrivalNs = startNs + fleet.ArrivalNs[slot],
                 DepartureNs = startNs + taken.ReductionNs + taken.TransferNs,
-                WorkUnits = fleet.UnitsDone[rank],
-                Weight = fleet.IsLate[rank] ? 0 : fleet.UnitsDone[rank],
+                WorkUnits = fleet.UnitsDone[slot],
+                Weight = fleet.IsLate[slot] ? 0 : fleet.UnitsDone[slot],
                 Epoch = plan.Epoch,
             };
         }
@@ -121,14 +161,13 @@ internal sealed class ReportRounds
 
             (_next, _round) = _next + 1 < _nodes.Length ? (_next + 1, _round) : (0, _round + 1);
             reports.Clear();
-            int end = Math.Min((node + 1) * _perNode, _members.Length);
             foreach (StepRecords recorded in _kept)
             {
                 if (recorded.Step > _reportedThrough[node] && recorded.WrittenNs <= nowNs)
                 {
                     _reportedThrough[node] = recorded.Step;
                     recorded.NodesLeft--;
-                    for (int rank = node * _perNode; rank < end; rank++)
+                    for (int rank = _rankBegin[node]; rank < _rankBegin[node + 1]; rank++)
                     {
                         reports.Add(recorded.Reports[rank]);
                     }
@@ -147,6 +186,34 @@ internal sealed class ReportRounds
             }
         }
     }
+
+    /// <summary>The ranks leave: their agents send what is left at once.</summary>
+    public IReadOnlyList<RankReport> SendRest()
+    {
+        var reports = new List<RankReport>();
+        foreach (StepRecords recorded in _kept)
+        {
+            for (int rank = 0; rank < _members.Length; rank++)
+            {
+                if (recorded.Step > _reportedThrough[_members[rank].Slot / _perNode])
+                {
+                    reports.Add(recorded.Reports[rank]);
+                }
+            }
+        }
+
+        reports.AddRange(_members.Select(member => new RankReport(member, default, Lost: 0, Torn: 0, SplitVotes: 0, Left: true)));
+        return reports;
+    }
+
+    private static RankAbilities AbilitiesOf(ScenarioMitigations allowed) =>
+        (allowed.HasFlag(ScenarioMitigations.Rebalance) ? RankAbilities.Rebalance : 0)
+        | (allowed.HasFlag(ScenarioMitigations.Deadline) ? RankAbilities.Deadline : 0)
+        | (allowed.HasFlag(ScenarioMitigations.Backup) ? RankAbilities.Backup : 0)
+        | (allowed.HasFlag(ScenarioMitigations.Evict) ? RankAbilities.Regroup : 0);
+
+    private WorkerId WorkerOf(int slot) =>
+        new(new NodeId(FormattableString.Invariant($"node-{slot / _perNode}")), FormattableString.Invariant($"device-{slot % _perNode}"));
 
     /// <summary>Steps may last many intervals: rounds in which no node has anything to report are not gone through.</summary>
     private void SkipIdleRounds()

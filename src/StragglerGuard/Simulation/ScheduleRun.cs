@@ -8,7 +8,8 @@ internal interface ISchedule
     /// <param name="beginNs">When it begins, ns since the start.</param>
     /// <param name="faults">What is wrong with the fleet, for who may know it.</param>
     /// <param name="changed">Whether that is other than at the step before.</param>
-    VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed);
+    /// <param name="pauseNs">What changing to it costs before the step can begin, ns.</param>
+    VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed, out long pauseNs);
 
     /// <summary>The step is over.</summary>
     /// <param name="step">The step.</param>
@@ -66,8 +67,10 @@ internal sealed class ScheduleRun
     {
         long beginNs = _nowNs;
         bool changed = _faults.Advance(draws.Step, beginNs * 1e-9);
-        VirtualPlan plan = _schedule.PlanOf(draws.Step, beginNs, _faults, changed);
+        VirtualPlan plan = _schedule.PlanOf(draws.Step, beginNs, _faults, changed, out long pauseNs);
         FleetStep taken = _fleet.Take(plan, _faults, draws);
+        _schedule.Took(draws.Step, beginNs + pauseNs, plan, _fleet, in taken);
+        taken = taken with { StepNs = taken.StepNs + pauseNs };
         _nowNs += taken.StepNs;
         Whole.Add(in taken);
         if (IsSettled(draws.Step, beginNs))
@@ -79,8 +82,6 @@ internal sealed class ScheduleRun
         {
             _ofEvents[held].Add(in taken);
         }
-
-        _schedule.Took(draws.Step, beginNs, plan, _fleet, in taken);
     }
 
     private bool IsSettled(long step, long beginNs) =>
@@ -116,7 +117,11 @@ internal sealed class EvenSchedule(Scenario scenario) : ISchedule
     private readonly VirtualPlan _even = VirtualPlan.Even(scenario);
 
     /// <inheritdoc/>
-    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed) => _even;
+    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed, out long pauseNs)
+    {
+        pauseNs = 0;
+        return _even;
+    }
 
     /// <inheritdoc/>
     public void Took(long step, long beginNs, VirtualPlan plan, VirtualFleet fleet, in FleetStep taken)
@@ -131,8 +136,9 @@ internal sealed class BestSchedule(Scenario scenario) : ISchedule
     private VirtualPlan _plan = VirtualPlan.Even(scenario);
 
     /// <inheritdoc/>
-    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed)
+    public VirtualPlan PlanOf(long step, long beginNs, FaultState faults, bool changed, out long pauseNs)
     {
+        pauseNs = 0;
         _plan = changed ? _best.For(faults) : _plan;
         return _plan;
     }

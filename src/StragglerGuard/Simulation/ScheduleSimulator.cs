@@ -18,7 +18,7 @@ public static class ScheduleSimulator
         ArgumentOutOfRangeException.ThrowIfLessThan(scenario.Replicas, 1, nameof(scenario));
         ArgumentOutOfRangeException.ThrowIfLessThan(scenario.MicroBatches, scenario.Replicas, nameof(scenario));
         var draws = new StepDraws(scenario);
-        var guard = new GuardedSchedule(scenario, draws);
+        using var guard = new GuardedSchedule(scenario, draws);
         var unguarded = new ScheduleRun(scenario, new EvenSchedule(scenario));
         var guarded = new ScheduleRun(scenario, guard);
         var bound = new ScheduleRun(scenario, new BestSchedule(scenario));
