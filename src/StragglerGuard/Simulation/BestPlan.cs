@@ -15,7 +15,10 @@ namespace StragglerGuard.Simulation;
 /// </remarks>
 internal sealed class BestPlan(Scenario scenario)
 {
-    private const int NoiseSamples = 64;
+    // Stalls are rare, so a small fleet needs many steps to tell one plan from another; in a large one a few have them all.
+    private const int ReplicaSamples = 16_384;
+    private const int NoiseSamplesMin = 16;
+    private const int NoiseSamplesMax = 1_024;
     private const int BackupsTried = 8;
 
     // Deadlines are tried as multiples of the slowest replica's mean own work: half of it loses half of the work, and twice of it is a long tail.
@@ -25,6 +28,7 @@ internal sealed class BestPlan(Scenario scenario)
 
     private readonly RebalancePlanner _planner = new();
     private readonly StepDraws _draws = new(scenario);
+    private readonly int _noiseSamples = Math.Clamp(ReplicaSamples / scenario.Replicas, NoiseSamplesMin, NoiseSamplesMax);
     private readonly int[] _caps = [.. scenario.Classes.SelectMany(members => Enumerable.Repeat(members.MicroBatchesMax, members.Replicas))];
 
     /// <summary>The plan.</summary>
@@ -104,7 +108,7 @@ internal sealed class BestPlan(Scenario scenario)
         var fleet = new VirtualFleet(scenario);
         long units = 0;
         long ns = 0;
-        for (int sample = 1; sample <= NoiseSamples; sample++)
+        for (int sample = 1; sample <= _noiseSamples; sample++)
         {
             // Of steps that no run takes.
             _draws.Draw(-sample);

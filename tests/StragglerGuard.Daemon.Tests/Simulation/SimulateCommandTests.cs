@@ -37,19 +37,34 @@ public sealed class SimulateCommandTests
         Events
           slow GPU: own work ×1.5 of replica 1, step 40 to 120; first plan in force at step 50
           event 2: link ×2 of replica 2, step 140 to the end; no plan
-        Decisions: 4, 2 of them plans
+        Decisions: 8, 2 of them plans
           step 44, 409.7 s: stragglerFound 1
             rank 1 takes 1.50× the time per unit of work of its 3 H100 peers (median), 1.50× its own history,
             since step 40; the least that counts is 1.10×, noise σ 2.0 %
-          step 47, 447.7 s: rebalanceDecided 2, in force from step 50, predicted 9.370 s a step, realised 9.387 s
-            step 12.6 s → 9.37 s, a gain of 25.6 % (25.5 % replayed over 8 frames, 24.8 % at 4.5 standard
-            errors); a new deal needs more than 2.0 %; the integers cost 0.4 %; 9 of 128 units change hands
-          step 128, 1213.7 s: rebalanceDecided 3, in force from step 131, predicted 8.669 s a step, realised 8.648 s
-            step 9.365 s → 8.669 s, a gain of 7.4 % (7.8 % replayed over 16 frames, 4.6 % at 4.5 standard
-            errors); a new deal needs more than 2.0 %; the integers cost 0.6 %; 9 of 128 units change hands
-          step 129, 1223.7 s: stragglerCleared 4
+          step 47, 447.7 s: planDecided 2, in force from step 50, predicted 9.370 s a step, realised 9.387 s
+            rebalance: step 12.6 s → 9.37 s, a gain of 25.6 % (25.5 % replayed over 8 frames, 24.8 % at 4.5
+            standard errors); a new deal needs more than 2.0 %; the integers cost 0.4 %; 9 of 128 units change
+            hands; 9.37 s a step, 1.345 times the samples per second; a gain of 25.6 % where 2.0 % is needed,
+            15.54 s forgone so far against a cost of 0 s
+          step 50, 481.7 s: planInForce 3
+            every rank computes under it since step 50
+          step 68, 650.7 s: planGraded 4
+            rebalance of epoch 2: 25.5 % ± 0.2 % realised over 16 frames, 25.6 % predicted (against the former
+            plan reckoned on the same frames); it stays
+          step 128, 1213.7 s: planDecided 5, in force from step 131, predicted 8.669 s a step, realised 8.648 s
+            rebalance: step 9.365 s → 8.669 s, a gain of 7.4 % (7.8 % replayed over 16 frames, 4.6 % at 4.5
+            standard errors); a new deal needs more than 2.0 %; the integers cost 0.6 %; 9 of 128 units change
+            hands; 8.669 s a step, 1.080 times the samples per second; a gain of 7.4 % where 2.0 % is needed,
+            61.48 s forgone so far against a cost of 0 s
+          step 129, 1223.7 s: stragglerCleared 6
             rank 1 is back to 1.00× the time per unit of work of its 3 H100 peers (median): the slowness since
             step 40 ended, certain at step 129
+          step 131, 1241.7 s: planInForce 7
+            every rank computes under it since step 131
+          step 149, 1401.7 s: planGraded 8
+            rebalance of epoch 5: 2.7 % ± 0.1 % realised over 16 frames, 7.4 % predicted (against the former
+            plan reckoned on the same frames); less than 50 % of what was predicted, but a gain: it stays, and
+            its kind rests
         At the end: the best deal takes 9.123 s a step against 9.123 s, a gain of 0.0 %; a new deal needs
         more than 2.0 %
         """;

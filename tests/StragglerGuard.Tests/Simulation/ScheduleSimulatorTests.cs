@@ -68,7 +68,7 @@ public sealed class ScheduleSimulatorTests
     public void Play_InActMode_LetsTheGuardianWinBackMostOfTheBound()
     {
         SimulationResult result = ScheduleSimulator.Play(Noisy(PolicyMode.Act));
-        result.Decisions.Select(decision => decision.Kind).Should().Contain(["stragglerFound", "stragglerCleared", "rebalanceDecided"]);
+        result.Decisions.Select(decision => decision.Kind).Should().Contain(["stragglerFound", "stragglerCleared", "planDecided", "planInForce", "planGraded"]);
         result.Whole.ShareOfBound.Should().BeGreaterThan(0.9);
         SimulatedDecision plan = result.Decisions.First(decision => decision.PredictedStepSeconds is not null);
         plan.InForceFromStep.Should().BeInRange(plan.Step + 2, plan.Step + 4, "it is copied at the next step, voted for there, and in force after");
@@ -85,7 +85,7 @@ public sealed class ScheduleSimulatorTests
         result.Whole.Guarded.Should().Be(result.Whole.Unguarded);
         result.PlansDecided.Should().Be(0);
         result.Decisions.Should().Contain(decision => decision.Kind == "stragglerFound", "it looks on all the same");
-        result.Decisions.Any(decision => decision.Kind == "rebalanceAdvised").Should().Be(mode == PolicyMode.Advise);
+        result.Decisions.Any(decision => decision.Kind == "mitigationAdvised").Should().Be(mode == PolicyMode.Advise);
     }
 
     [Fact]
@@ -112,12 +112,60 @@ public sealed class ScheduleSimulatorTests
     }
 
     [Fact]
+    public void Play_OfADyingReplica_EvictsItOnceAndTakesItBackWhenItIsWell()
+    {
+        // Four micro-batches each: one alone takes the dying replica 2 s, all the others' four take them 1 s.
+        Scenario scenario = Small(Scenarios.Compute(5, 8, from: 200, to: 900)) with
+        {
+            Mitigations = ScenarioMitigations.Rebalance | ScenarioMitigations.Evict, MicroBatches = 64, Steps = 1_400,
+        };
+        SimulationResult result = ScheduleSimulator.Play(scenario);
+        result.Decisions.Where(decision => decision.Kind is "workerEvicted" or "workerReadmitted").Select(decision => decision.Kind)
+            .Should().Equal("workerEvicted", "workerReadmitted");
+        result.Whole.Guarded.Should().BeGreaterThan(2 * result.Whole.Unguarded);
+        result.Settled.Guarded.Should().BeApproximately(result.Settled.Ideal, 0.001 * result.Settled.Ideal, "everyone is back");
+
+        SimulationResult kept = ScheduleSimulator.Play(scenario with { Mitigations = ScenarioMitigations.Rebalance });
+        kept.Decisions.Should().NotContain(decision => decision.Kind == "workerEvicted");
+        kept.Whole.Guarded.Should().BeLessThan(result.Whole.Guarded);
+    }
+
+    [Fact]
+    public void Play_OfAnEviction_ChargesTheRegrouping()
+    {
+        Scenario scenario = Small(Scenarios.Compute(5, 8, from: 200)) with
+        {
+            Mitigations = ScenarioMitigations.Rebalance | ScenarioMitigations.Evict, MicroBatches = 64, Steps = 400, Noise = 0,
+        };
+        SimulationResult result = ScheduleSimulator.Play(scenario);
+        SimulatedDecision evicted = result.Decisions.Single(decision => decision.Kind == "workerEvicted");
+        SimulatedDecision decided = result.Decisions.Last(decision => decision.InForceFromStep is not null && decision.Sequence < evicted.Sequence);
+        (evicted.AtSeconds - decided.AtSeconds).Should().BeInRange(
+            scenario.Guard.Mitigation.RegroupSeconds, scenario.Guard.Mitigation.RegroupSeconds + (4 * 2.2), "it comes into force within four steps, and then groups form");
+    }
+
+    [Theory]
+    [InlineData(ScenarioMitigations.Backup)]
+    [InlineData(ScenarioMitigations.Deadline)]
+    public void Play_UnderRandomStalls_ShortensTheTail(ScenarioMitigations allowed)
+    {
+        Scenario scenario = Small(Scenarios.Stall(probability: 0.1, factor: 5, last: 7)) with
+        {
+            Classes = [new ReplicaClass("H100", 8, 0.25, 64, 1)], MicroBatches = 128, Steps = 600, Mitigations = ScenarioMitigations.Rebalance | allowed,
+        };
+        SimulationResult result = ScheduleSimulator.Play(scenario);
+        result.Settled.Guarded.Should().BeGreaterThan(1.3 * result.Settled.Unguarded);
+        ScheduleSimulator.Play(scenario with { Events = [] }).PlansDecided.Should().Be(0, "without tails nothing is won");
+    }
+
+    [Fact]
     public void Play_OfTheTwelveEvents_WinsBackWhatIsPromised()
     {
         SimulationResult result = ScheduleSimulator.Play(Shipped("twelve-events.json"));
         result.Events.Should().HaveCount(12);
         result.Whole.ShareOfBound.Should().BeGreaterThanOrEqualTo(0.9);
         result.Whole.Recovery.Should().BeGreaterThanOrEqualTo(0.75);
+        result.Decisions.Count(decision => decision.Kind == "workerEvicted").Should().BeLessThanOrEqualTo(2, "that is the budget of any hour");
     }
 
     [Fact]
@@ -138,6 +186,16 @@ public sealed class ScheduleSimulatorTests
     private static Scenario Noisy(PolicyMode mode) => Scenarios.Quiet(Scenarios.Compute(1, 1.7, from: 60, to: 260)) with
     {
         MicroBatches = 128, Noise = 0.01, TransferSeconds = 0.5, Steps = 320, Guard = new StragglerGuardOptions { Mode = mode },
+    };
+
+    private static Scenario Small(ScenarioEvent one) => new()
+    {
+        Name = "small",
+        Classes = [new ReplicaClass("H100", 16, 0.25, 16, 1)],
+        MicroBatches = 64,
+        TransferSeconds = 0.1,
+        Guard = new StragglerGuardOptions { Mode = PolicyMode.Act },
+        Events = [one],
     };
 
     private static Scenario Shipped(string name)
