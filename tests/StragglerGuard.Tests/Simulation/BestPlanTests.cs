@@ -48,7 +48,7 @@ public sealed class BestPlanTests
         // Eight replicas, each five times slower in one step of ten: 57 % of the steps wait for somebody.
         Scenario scenario = Scenarios.Quiet(Scenarios.Stall(probability: 0.1, factor: 5, last: 7)) with
         {
-            Classes = [new ReplicaClass("H100", 8, 1.0, 64, 1)], MicroBatches = 64, Steps = 400, Mitigations = ScenarioMitigations.Backup,
+            Classes = [new ReplicaClass("H100", 8, 1.0, 64, 1)], MicroBatches = 64, Noise = 0.01, Steps = 400, Mitigations = ScenarioMitigations.Backup,
         };
         FaultState faults = Scenarios.FaultsAt(scenario, 0);
         new BestPlan(scenario).For(faults).Backups.Should().BeInRange(1, 3);

@@ -8,7 +8,7 @@ namespace StragglerGuard.Tests.Simulation;
 public sealed class ScheduleSimulatorTests
 {
     [Fact]
-    public void Play_OfASlowReplica_HasTheFiguresOfThePaper()
+    public void Play_OfASlowReplica_HasTheFiguresWorkedOutByHand()
     {
         // Even: 8 units × 1.6 = 12.8 s. Best: 5 × 1.6 = 8 s, and 27 over three are 9 s. Ideal: 8 s. Each plus 0.5 s.
         SimulationResult result = ScheduleSimulator.Play(Scenarios.Quiet(Scenarios.Compute(0, 1.6)) with { TransferSeconds = 0.3, FixedSeconds = 0.2 });
