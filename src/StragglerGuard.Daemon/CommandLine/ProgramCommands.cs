@@ -4,6 +4,7 @@ using StragglerGuard.Daemon.Analysis;
 using StragglerGuard.Daemon.History;
 using StragglerGuard.Daemon.Judging;
 using StragglerGuard.Daemon.Probing;
+using StragglerGuard.Daemon.Simulation;
 
 namespace StragglerGuard.Daemon.CommandLine;
 
@@ -47,7 +48,8 @@ internal static class ProgramCommands
             + "  stragglerguard analyze operations.csv.gz      replay an operation trace without its stragglers\n"
             + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n"
             + "  stragglerguard history --follow               what the guardian decides, and why\n"
-            + "  stragglerguard probe --ranks 4                measure this machine: matrix products, memory, links over loopback")
+            + "  stragglerguard probe --ranks 4                measure this machine: matrix products, memory, links over loopback\n"
+            + "  stragglerguard simulate scenario.json         what the guard would do to a fleet with these faults, in virtual time")
         {
             help,
             new VersionOption(),
@@ -55,6 +57,7 @@ internal static class ProgramCommands
             AnalyzeCommand.Build(output, error),
             HistoryCommand.Build(output, error),
             ProbeCommand.Build(output, error),
+            SimulateCommand.Build(output, error),
         };
     }
 }
