@@ -4,6 +4,16 @@
 set -euo pipefail
 
 need=()
+
+need_postgres() {
+    # Its programs are not on the PATH, and only the server's package has initdb.
+    local initdb=(/usr/lib/postgresql/*/bin/initdb)
+    if [ ! -x "${initdb[0]}" ] && ! command -v initdb >/dev/null; then
+        need+=(postgresql)
+    fi
+}
+
+need_postgres
 command -v promtool >/dev/null || need+=(prometheus)
 [ ${#need[@]} -eq 0 ] && exit 0
 

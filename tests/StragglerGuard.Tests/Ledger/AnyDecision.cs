@@ -55,7 +55,7 @@ internal static class AnyDecision
             _ when type == typeof(PlanEpoch) => new PlanEpoch(Long(random)),
             _ when type == typeof(WorkerId) => new WorkerId(new NodeId(Text(random)), Text(random)),
             _ when type == typeof(IReadOnlyList<int>) => Ints(random, -1),
-            _ when type == typeof(MicroBatchDeal) => new MicroBatchDeal(new PlanEpoch(random.NextInt64()), Ints(random, 0)),
+            _ when type == typeof(MicroBatchDeal) => new MicroBatchDeal(new PlanEpoch(random.NextInt64()), [1, .. Ints(random, 0)]),
             _ when type == typeof(JobPlan) => Plan(random),
             _ when type == typeof(Verdict) => AnyVerdict(random),
             _ => throw new NotSupportedException($"say what a {type} can be"),

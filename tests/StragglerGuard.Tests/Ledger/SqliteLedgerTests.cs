@@ -258,7 +258,7 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         string path = NewPath();
         using SqliteLedger ledger = SqliteLedger.Open(path);
         Fill(ledger, 1);
-        ledger.BusySeconds = 0;
+        ledger.BusySeconds = 1;
         using (var other = new SqliteConnection($"Data Source={path};Pooling=False"))
         {
             other.Open();
