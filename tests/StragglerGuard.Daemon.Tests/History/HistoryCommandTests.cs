@@ -150,8 +150,7 @@ public sealed class HistoryCommandTests
             new HangFound(new JobId("gpt"), new Generation(0), 40, new Rank(3), "no record for 30 s"),
             new NumberSkipped(new JobId("gpt"), new Generation(0), 41, string.Join(' ', Enumerable.Repeat("word", 60)) + "\u001b[2J"),
             new ModeChanged(new JobId("other"), new Generation(0), 41, PolicyMode.Act, "the operator"),
-            new UnreadDecision(new JobId("gpt"), new Generation(0), 42, "seanceHeld", 3, """{ "medium":
-              "a table" }""", ""),
+            new UnreadDecision(new JobId("gpt"), new Generation(0), 42, "seanceHeld", 3, "{ \"medium\":\n  \"a table\" }", ""),
         ];
         for (int i = 0; i < decisions.Length; i++)
         {

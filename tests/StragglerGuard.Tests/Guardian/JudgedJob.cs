@@ -27,7 +27,7 @@ internal sealed class JudgedJob
             Judge.Enroll(ranks.Enrollment(rank)).Should().BeTrue();
         }
 
-        _place = new LedgerPlace(Ledger, decision => _ = decision is RebalanceDecided plan && Judge.TakeOver(plan));
+        _place = new LedgerPlace(Ledger, decision => _ = decision is RebalanceDecided plan && Judge.TakeOver(plan), new StoppedClock());
         _place.CatchUp();
         _unreported.AddRange(ranks.SkewProbes());
     }
@@ -108,4 +108,10 @@ internal sealed class JudgedJob
             _onItsWay = (plan.Deal, Ranks.NextStep + SwitchSteps);
         }
     });
+
+    /// <summary>The same entries at every replay.</summary>
+    private sealed class StoppedClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch;
+    }
 }
