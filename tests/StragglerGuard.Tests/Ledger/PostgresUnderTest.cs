@@ -93,6 +93,9 @@ public sealed class PostgresUnderTest : IDisposable
             }
         }
 
+        server.WaitForExit();
+        server.Dispose();
+        folder.Delete(recursive: true);
         throw new InvalidOperationException("PostgreSQL did not start:\n" + string.Join('\n', said));
     }
 
