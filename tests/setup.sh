@@ -26,6 +26,12 @@ install() {
     apt-get install -y -q --no-install-recommends "$@"
 }
 
+postgres() {
+    # Its programs are not on the PATH, and only the server's package has initdb.
+    local initdb=(/usr/lib/postgresql/*/bin/initdb)
+    [ -x "${initdb[0]}" ] || command -v initdb >/dev/null || install postgresql
+}
+
 prometheus() {
     command -v promtool >/dev/null || install prometheus
 }
@@ -35,5 +41,6 @@ slurm() {
     command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null || install slurm-wlm
 }
 
+postgres
 prometheus
 slurm

@@ -12,19 +12,33 @@ internal static class AppendArguments
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(expectedSequence, 1);
         ArgumentNullException.ThrowIfNull(decision);
-        string job = decision.Job.Value ?? throw new ArgumentException("The decision names no job.", nameof(decision));
+        Check(decision.Job.Value, "The name of the job");
+        if (decision is UnreadDecision unread)
+        {
+            Check(unread.Kind, "The kind of the decision");
+            Check(unread.Payload, "The text of the decision");
+        }
+    }
+
+    private static void Check(string? text, string what)
+    {
+        if (text is null)
+        {
+            throw new ArgumentException($"{what} is null.");
+        }
+
         try
         {
-            Strict.GetByteCount(job);
+            Strict.GetByteCount(text);
         }
         catch (EncoderFallbackException fault)
         {
-            throw new ArgumentException("The name of the job holds half of a surrogate pair.", nameof(decision), fault);
+            throw new ArgumentException($"{what} holds half of a surrogate pair.", fault);
         }
 
-        if (job.Contains('\0', StringComparison.Ordinal))
+        if (text.Contains('\0', StringComparison.Ordinal))
         {
-            throw new ArgumentException("The name of the job holds the character U+0000.", nameof(decision));
+            throw new ArgumentException($"{what} holds the character U+0000.");
         }
     }
 }

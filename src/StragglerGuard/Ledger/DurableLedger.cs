@@ -37,6 +37,7 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
     /// <summary>Checks every row against the one before it, as far as rows can be read.</summary>
     /// <param name="intact">Gets the entries that stand.</param>
     /// <returns>What is wrong; null where nothing is.</returns>
+    /// <exception cref="LedgerException">It can't be found out.</exception>
     internal LedgerDamagedException? FindDamage(ICollection<LedgerEntry>? intact = null)
     {
         long last = 0;
@@ -64,6 +65,10 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
         catch (Exception fault) when (IsDamage(fault))
         {
             return new LedgerDamagedException(Name, last + 1, fault.Message.TrimEnd('.') + ".", fault);
+        }
+        catch (DbException fault)
+        {
+            throw Explain(fault);
         }
     }
 

@@ -50,15 +50,20 @@ public static class LedgerEntryJson
 
     private static void WritePayload(Utf8JsonWriter writer, string payload)
     {
+        var bytes = new ArrayBufferWriter<byte>();
         try
         {
-            // Through a document, so that line breaks between its tokens don't break the line.
+            // Through a document, so that line breaks between its tokens don't break the line; apart, since a bad one fails half written.
             using JsonDocument document = JsonDocument.Parse(payload);
-            document.RootElement.WriteTo(writer);
+            using var apart = new Utf8JsonWriter(bytes, Readable);
+            document.RootElement.WriteTo(apart);
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
             writer.WriteStringValue(payload);
+            return;
         }
+
+        writer.WriteRawValue(bytes.WrittenSpan, skipInputValidation: true);
     }
 }

@@ -49,12 +49,12 @@ internal static class LedgerTable
         return reader.Read() ? (reader.GetInt64(0), reader.GetString(1)) : (0, "");
     }
 
-    /// <summary>The version of the tables.</summary>
-    public static long FormatVersion(DbConnection connection)
+    /// <summary>The version of the tables; null where none is named.</summary>
+    public static long? FormatVersion(DbConnection connection)
     {
         using DbCommand command = connection.CreateCommand();
         command.CommandText = $"SELECT version FROM {FormatName}";
-        return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
+        return command.ExecuteScalar() is long version ? version : null;
     }
 
     /// <summary>The rows from a number on, oldest first, as they come.</summary>

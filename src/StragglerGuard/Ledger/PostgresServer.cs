@@ -104,7 +104,7 @@ internal static class PostgresServer
     /// <summary>Refuses a database without a ledger, or with one of another format.</summary>
     public static void RefuseForeign(DbConnection connection, string name)
     {
-        long version;
+        long? version;
         try
         {
             version = LedgerTable.FormatVersion(connection);
@@ -112,6 +112,11 @@ internal static class PostgresServer
         catch (PostgresException fault) when (fault.SqlState == NoSuchTable)
         {
             throw new LedgerException($"{name}: no ledger was begun in this database.", fault);
+        }
+
+        if (version is null)
+        {
+            throw new LedgerDamagedException(name, 1, "it does not name its format.");
         }
 
         if (version != LedgerTable.Version)

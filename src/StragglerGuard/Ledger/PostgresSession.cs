@@ -17,7 +17,10 @@ internal sealed class PostgresSession : IDisposable
     // The second key is the table's own number: ledgers in other schemas are others.
     private const string LockKey = $"'{LedgerTable.EntriesName}'::regclass::oid::bigint::bit(32)::int";
 
-    private const string NoSuchTable = "42P01";
+    // Not to_regclass: that may answer from what the session remembers, and another one has just made the tables.
+    private const string ThereIsText =
+        $"SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = '{LedgerTable.EntriesName}' AND schemaname = ANY (current_schemas(false))";
+
     private const string LockNotAvailable = "55P03";
 
     private long _last;
@@ -102,14 +105,14 @@ internal sealed class PostgresSession : IDisposable
 
     private static void CreateIfMissing(NpgsqlConnection connection)
     {
-        if (Ask(connection, $"SELECT to_regclass('{LedgerTable.EntriesName}')::oid::bigint") is not null)
+        if (Ask(connection, ThereIsText) is not null)
         {
             return;
         }
 
         using NpgsqlTransaction all = connection.BeginTransaction();
         Ask(connection, Say($"SELECT 1 FROM pg_advisory_xact_lock({LockClass}, {CreationLock})"));
-        if (Ask(connection, $"SELECT to_regclass('{LedgerTable.EntriesName}')::oid::bigint") is null)
+        if (Ask(connection, ThereIsText) is null)
         {
             LedgerTable.Execute(
                 connection,

@@ -13,6 +13,7 @@ internal static class SqliteFile
     // How long to wait for another program that holds the file locked, s.
     private const int BusyTimeoutSeconds = 5;
 
+    private const int StatementCode = 1;
     private const int BusyCode = 5;
     private const int LockedCode = 6;
     private const int ReadOnlyCode = 8;
@@ -120,7 +121,12 @@ internal static class SqliteFile
             throw new LedgerException($"{path} is a database of another program, not a ledger.");
         }
 
-        long version = LedgerTable.FormatVersion(connection);
+        long? version = LedgerTable.FormatVersion(connection);
+        if (version is null)
+        {
+            throw new LedgerDamagedException(path, 1, "it does not name its format.");
+        }
+
         if (version != LedgerTable.Version)
         {
             throw new LedgerException(string.Create(
@@ -137,11 +143,12 @@ internal static class SqliteFile
         return command.ExecuteScalar() is "ok" ? null : "SQLite's quick_check failed";
     }
 
-    public static bool IsDamage(Exception fault) => fault is SqliteException { SqliteErrorCode: CorruptCode or NotADatabaseCode };
+    /// <summary>Whether the file can't be right. A statement that makes no sense, too: they are fixed, so the tables are not a ledger's.</summary>
+    public static bool IsDamage(Exception fault) => fault is SqliteException { SqliteErrorCode: CorruptCode or NotADatabaseCode or StatementCode };
 
     /// <summary>A fault met before any row was read.</summary>
     public static LedgerException ExplainOpening(string path, SqliteException fault) => IsDamage(fault)
-        ? new LedgerDamagedException(path, 1, fault.SqliteErrorCode == NotADatabaseCode ? "it is no SQLite file." : "SQLite can't read its first page.", fault)
+        ? new LedgerDamagedException(path, 1, fault.SqliteErrorCode == NotADatabaseCode ? "it is no SQLite file." : "SQLite can't read its tables.", fault)
         : Explain(path, fault);
 
     public static LedgerException Explain(string path, DbException fault)
@@ -151,7 +158,7 @@ internal static class SqliteFile
             BusyCode or LockedCode => "another program holds it locked",
             ReadOnlyCode => "it may not be written",
             InputOutputCode => "the disk failed to read or write it",
-            CorruptCode or NotADatabaseCode => "it is damaged",
+            CorruptCode or NotADatabaseCode or StatementCode => "it is damaged",
             FullCode => "the disk is full",
             CantOpenCode => "it can't be opened: see that its folder is there and may be read and written",
             _ => fault.Message,
@@ -163,6 +170,6 @@ internal static class SqliteFile
     {
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = text;
-        return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
+        return command.ExecuteScalar() is long number ? number : 0;
     }
 }

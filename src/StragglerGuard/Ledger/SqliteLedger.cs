@@ -84,7 +84,7 @@ public sealed class SqliteLedger : DurableLedger
     }
 
     /// <summary>How long an append waits for another program that holds the file locked.</summary>
-    /// <value>s; 5.</value>
+    /// <value>s, 1 or more; 5.</value>
     internal int BusySeconds
     {
         set => _connection.DefaultTimeout = value;

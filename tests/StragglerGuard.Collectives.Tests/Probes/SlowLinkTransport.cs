@@ -45,6 +45,15 @@ internal sealed class SlowLinkTransport(ITransport inner, Func<Rank, Rank, doubl
     public void Exchange(Rank to, ReadOnlySpan<byte> message, Rank from, int receivedBytes, IChunkReceiver receiver) =>
         inner.Exchange(to, message, from, receivedBytes, receiver);
 
+    public TimeSpan StandstillMax => inner.StandstillMax;
+
+    public void GiveUpOn(IReadOnlyList<Rank> late, string reason) => inner.GiveUpOn(late, reason);
+
+    public void Signal(Rank to, long word) => inner.Signal(to, word);
+
+    public bool WaitSignal(long neededSequence, TimeSpan patience, out RankSignal signal) =>
+        inner.WaitSignal(neededSequence, patience, out signal);
+
     public void Abort(string reason) => inner.Abort(reason);
 
     public void Dispose() => inner.Dispose();

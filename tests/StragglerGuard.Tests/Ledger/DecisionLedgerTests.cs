@@ -145,15 +145,15 @@ public abstract class DecisionLedgerTests
         ledger.Read().Should().Equal(times.Select((at, i) => new LedgerEntry(i + 1, at, Decision(i))));
     }
 
-    [LedgerTheory]
-    [InlineData("a\0b")]
-    [InlineData("half a pair \ud83d")]
-    [InlineData(null)]
-    public void Append_OfAJobWhoseNameIsNoText_IsRefused(string? name)
+    [LedgerFact]
+    public void Append_OfWhatIsNoText_IsRefused()
     {
         var ledger = Create();
-
-        ledger.Invoking(l => l.Append(1, Now, Decision(1) with { Job = new JobId(name!) })).Should().Throw<ArgumentException>();
+        foreach (string? name in new[] { "a\0b", "half a pair \ud83d", null })
+        {
+            ledger.Invoking(l => l.Append(1, Now, Decision(1) with { Job = new JobId(name!) })).Should().Throw<ArgumentException>();
+            ledger.Invoking(l => l.Append(1, Now, new UnreadDecision(new JobId("j"), default, 0, "kind", 1, name!, ""))).Should().Throw<ArgumentException>();
+        }
 
         ledger.LastSequence.Should().Be(0);
     }
@@ -164,7 +164,7 @@ public abstract class DecisionLedgerTests
         const int Seed = 11;
         var ledger = Create();
         var random = new Random(Seed);
-        LedgerDecision[] decisions = [.. AnyDecision.Kinds.Select(kind => AnyDecision.Of(kind, random))];
+        LedgerDecision[] decisions = [.. AnyDecision.Kinds.Where(kind => kind != typeof(UnreadDecision)).Select(kind => AnyDecision.Of(kind, random))];
         for (int i = 0; i < decisions.Length; i++)
         {
             ledger.Append(i + 1, Now, decisions[i]).Appended.Should().BeTrue();

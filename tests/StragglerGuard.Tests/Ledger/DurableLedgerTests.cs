@@ -62,7 +62,8 @@ public abstract class DurableLedgerTests : DecisionLedgerTests, IDisposable
         threads.ForEach(thread => thread.Join());
 
         DurableLedger winner = won.Should().ContainSingle(ledger => ledger != null).Subject!;
-        lost.Where(fault => fault != null).Should().HaveCount(Guardians - 1).And.AllBeOfType<LedgerClaimedException>();
+        lost.Where(fault => fault != null).Should().HaveCount(Guardians - 1)
+            .And.AllBeOfType<LedgerClaimedException>(string.Join('\n', lost.Select(fault => fault?.Message)));
         Fill(winner, 1);
         winner.Dispose();
     }

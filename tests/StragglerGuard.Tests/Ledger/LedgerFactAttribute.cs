@@ -17,25 +17,25 @@ internal sealed class LedgerTheoryAttribute : TheoryAttribute;
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsPostgresAttribute : Attribute
 {
-    public static string? SkipReason(ITestMethod test) =>
-        test.TestClass.Class.GetCustomAttributes(typeof(NeedsPostgresAttribute)).Any() ? PostgresUnderTest.AbsentReason : null;
+    /// <summary>The test as one that is skipped; null where it is not.</summary>
+    public static IXunitTestCase? Skipped(IMessageSink messages, ITestFrameworkDiscoveryOptions options, ITestMethod test) =>
+        PostgresUnderTest.AbsentReason is { } reason && test.TestClass.Class.GetCustomAttributes(typeof(NeedsPostgresAttribute)).Any()
+            ? new XunitSkippedDataRowTestCase(messages, options.MethodDisplayOrDefault(), options.MethodDisplayOptionsOrDefault(), test, reason)
+            : null;
 }
 
 public sealed class LedgerFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
 {
     protected override IXunitTestCase CreateTestCase(
         ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
-        NeedsPostgresAttribute.SkipReason(testMethod) is { } reason
-            ? new XunitSkippedDataRowTestCase(
-                DiagnosticMessageSink, discoveryOptions.MethodDisplayOrDefault(), discoveryOptions.MethodDisplayOptionsOrDefault(), testMethod, reason)
-            : base.CreateTestCase(discoveryOptions, testMethod, factAttribute);
+        NeedsPostgresAttribute.Skipped(DiagnosticMessageSink, discoveryOptions, testMethod) ?? base.CreateTestCase(discoveryOptions, testMethod, factAttribute);
 }
 
 public sealed class LedgerTheoryDiscoverer(IMessageSink messages) : TheoryDiscoverer(messages)
 {
     public override IEnumerable<IXunitTestCase> Discover(
         ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute) =>
-        NeedsPostgresAttribute.SkipReason(testMethod) is { } reason
-            ? CreateTestCasesForSkip(discoveryOptions, testMethod, theoryAttribute, reason)
+        NeedsPostgresAttribute.Skipped(DiagnosticMessageSink, discoveryOptions, testMethod) is { } skipped
+            ? [skipped]
             : base.Discover(discoveryOptions, testMethod, theoryAttribute);
 }

@@ -87,12 +87,15 @@ public sealed class PostgresUnderTest : IDisposable
             said.Add(line);
             if (line.Contains("ready to accept connections", StringComparison.Ordinal))
             {
-                server.OutputDataReceived += static (_, _) => { };
-                server.BeginOutputReadLine();
+                // What it says further is read, so that it never waits for a reader.
+                new Thread(() => server.StandardOutput.ReadToEnd()) { IsBackground = true }.Start();
                 return (server, folder);
             }
         }
 
+        server.WaitForExit();
+        server.Dispose();
+        folder.Delete(recursive: true);
         throw new InvalidOperationException("PostgreSQL did not start:\n" + string.Join('\n', said));
     }
 

@@ -29,18 +29,18 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
     }
 
     [Fact]
-    public void File_WhenWritten_IsSynchronisedWithEachCommit()
+    public void Connection_ThatWrites_HasALogAndSynchronisesEachCommit()
     {
         string path = NewPath();
-        using SqliteLedger ledger = SqliteLedger.Open(path);
-        Fill(ledger, 1);
+        using SqliteConnection connection = SqliteFile.Connect(path, SqliteOpenMode.ReadWriteCreate);
 
-        new FileInfo(path + "-wal").Length.Should().BePositive("it has a write-ahead log");
-        using var other = new SqliteConnection($"Data Source={path};Mode=ReadOnly;Pooling=False");
-        other.Open();
-        using SqliteCommand command = other.CreateCommand();
+        SqliteFile.MakeDurable(connection, path);
+
+        using SqliteCommand command = connection.CreateCommand();
         command.CommandText = "PRAGMA journal_mode";
         command.ExecuteScalar().Should().Be("wal");
+        command.CommandText = "PRAGMA synchronous";
+        command.ExecuteScalar().Should().Be(2L, "that is FULL");
     }
 
     [Theory]
@@ -258,7 +258,7 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         string path = NewPath();
         using SqliteLedger ledger = SqliteLedger.Open(path);
         Fill(ledger, 1);
-        ledger.BusySeconds = 0;
+        ledger.BusySeconds = 1;
         using (var other = new SqliteConnection($"Data Source={path};Pooling=False"))
         {
             other.Open();
