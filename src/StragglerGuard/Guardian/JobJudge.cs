@@ -549,7 +549,10 @@ internal sealed class JobJudge
                 decided = plan.Under(epoch);
                 return new PlanDecided(
                     Job, Generation, step, candidate.Kind, decided, candidate.Prediction.StepSeconds, candidate.Prediction.SamplesPerSecondRatio,
-                    reason);
+                    reason)
+                {
+                    Moves = MovesUnder(decided),
+                };
             }
 
             return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
@@ -562,6 +565,29 @@ internal sealed class JobJudge
             _plansDecided++;
             _predictedGain = candidate.Prediction.Gain;
         }
+    }
+
+    /// <summary>Who leaves or comes back under a plan: of a replica of several ranks its first one's worker.</summary>
+    private List<WorkerMove> MovesUnder(JobPlan plan)
+    {
+        List<WorkerMove> moves = [];
+        for (int slot = 0; slot < Slots; slot++)
+        {
+            bool leaves = plan.Shares[slot] == JobPlan.NotMember;
+            if (leaves == (_plans.InForce.Shares[slot] == JobPlan.NotMember))
+            {
+                continue;
+            }
+
+            StandbyReport? waiting = _context.Standby.GetValueOrDefault(slot);
+            WorkerEvicted? left = _context.Book.Evicted.GetValueOrDefault(slot);
+            if ((leaves ? WorkerOf(slot) : waiting?.Worker ?? left?.Worker) is { } worker)
+            {
+                moves.Add(new WorkerMove(slot, worker, (leaves ? null : left?.Pool) ?? (leaves ? ClassOf(slot) : waiting?.DeviceClass)?.Name ?? "unknown"));
+            }
+        }
+
+        return moves;
     }
 
     private bool Commit(Commitment commit, Func<long, LedgerDecision?> decide)

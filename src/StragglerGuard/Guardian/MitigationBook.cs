@@ -18,7 +18,6 @@ internal sealed class MitigationBook
     private readonly Dictionary<PlanEpoch, PlanDecided> _plans = [];
     private readonly HashSet<PlanEpoch> _inForce = [];
     private readonly SortedDictionary<int, WorkerEvicted> _evicted = [];
-    private int? _members;
     private readonly HashSet<(Generation Generation, MitigationKind Kind, RefusalCause Cause)> _refused = [];
 
     /// <summary>Begins with nothing decided.</summary>
@@ -53,10 +52,8 @@ internal sealed class MitigationBook
                 _plans[decided.Plan.Epoch] = decided;
                 if (decided.Kind is MitigationKind.Evict or MitigationKind.Restart)
                 {
-                    _budget.Spend(at, Math.Max(1, (_members ?? decided.Plan.Slots) - decided.Plan.Members));
+                    _budget.Spend(at, Math.Max(1, decided.Moves.Count));
                 }
-
-                _members = decided.Plan.Members;
 
                 break;
             case PlanInForce seen:
@@ -70,7 +67,7 @@ internal sealed class MitigationBook
                 _probation.Readmitted(readmitted.Replica, at);
                 _evicted.Remove(readmitted.Replica);
                 break;
-            case PlanGraded { RolledBack: true } graded:
+            case PlanGraded graded when graded.KindRests || graded.RolledBack:
                 _rests.Disappointed(graded.Kind, at);
                 break;
             case PlanGraded graded when !double.IsNaN(graded.RealisedGain):

@@ -25,7 +25,16 @@ internal static class AnyDecision
     public static LedgerDecision Of(Type kind, Random random)
     {
         ConstructorInfo constructor = kind.GetConstructors().MaxBy(candidate => candidate.GetParameters().Length)!;
-        return (LedgerDecision)constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter, random))]);
+        var decision = (LedgerDecision)constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter, random))]);
+        return decision switch
+        {
+            PlanDecided plan => plan with
+            {
+                Moves = [.. Ints(random, 0).Select(slot => new WorkerMove(slot, (WorkerId)Value(typeof(WorkerId), random), Text(random)))],
+            },
+            PlanGraded graded => graded with { KindRests = random.Next(2) == 0 },
+            _ => decision,
+        };
     }
 
     private static object? Value(ParameterInfo parameter, Random random)
