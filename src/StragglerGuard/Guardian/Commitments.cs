@@ -298,12 +298,17 @@ internal sealed class Commitments
         if (_roster.Find(entry.Decision.Job) is { } job)
         {
             job.Book.Apply(entry);
+            OfferedPlan? before = job.Pending;
             TakeOver(job, entry);
+            if (job.Pending is { } pending && pending != before && MayDecide(job))
+            {
+                _port.Offer(pending);
+            }
         }
     }
 
     /// <summary>
-    /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
+    /// Takes over another guardian's plan: no other may follow before it is in force, and it is to be offered again, as that guardian may be
     /// gone. But where another guardian took the job over after this one did, this one is the one that is gone.
     /// </summary>
     private void TakeOver(GuardedJob job, LedgerEntry entry)

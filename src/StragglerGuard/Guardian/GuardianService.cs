@@ -188,11 +188,7 @@ public sealed class GuardianService : IAsyncDisposable
 
         await _closing.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
-        lock (_gate)
-        {
-            _commitments.WriteWaiting();
-        }
-
+        CarryOn(_commitments.WriteWaiting);
         Tell();
         if (_nodes is not null)
         {
@@ -277,12 +273,11 @@ public sealed class GuardianService : IAsyncDisposable
             {
                 job.HeardNs = MonotonicClock.NowNs();
                 TryJudge(job, judge => judge.JudgeFrames(complaint, decide => _commitments.Commit(job, decide)));
-                _commitments.ReportLost(job);
+                TryJudge(job, _ => _commitments.ReportLost(job));
             }
-
-            _nodes?.Note(report.Node);
         }
 
+        CarryOn(() => _nodes?.Note(report.Node));
         Tell();
 
         lock (_gate)
@@ -369,13 +364,9 @@ public sealed class GuardianService : IAsyncDisposable
         _complaint = null;
         _complaint = ExamineSelf();
         LookForHangs();
-        lock (_gate)
-        {
-            _commitments.WriteWaiting();
-            _nodes?.Ask();
-            _commitments.OfferPendingAgain();
-        }
-
+        CarryOn(_commitments.WriteWaiting);
+        CarryOn(() => _nodes?.Ask());
+        CarryOn(_commitments.OfferPendingAgain);
         Tell();
         long beginNs = MonotonicClock.NowNs();
         if (beginNs >= _publishAtNs)
@@ -387,6 +378,22 @@ public sealed class GuardianService : IAsyncDisposable
 
         // Last: the guardian's own work is no pause.
         _lastTickNs = MonotonicClock.NowNs();
+    }
+
+    /// <summary>Does what concerns no job alone. A mistake in it must not end the guard of all.</summary>
+    private void CarryOn(Action part)
+    {
+        try
+        {
+            lock (_gate)
+            {
+                part();
+            }
+        }
+        catch (Exception mistake)
+        {
+            Complain($"{mistake.GetType().Name}: {mistake.Message}");
+        }
     }
 
     private void LookForHangs()

@@ -25,6 +25,8 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerEntry> le
     /// </summary>
     private const int PauseFactor = 9;
 
+    private const long SlowNs = 200_000_000;
+
     private readonly Queue<Waiting> _waiting = [];
     private readonly List<LedgerEntry> _uncertain = [];
     private long _pausedUntilNs;
@@ -206,7 +208,7 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerEntry> le
 
             Trouble = fault.Message;
             long nowNs = MonotonicClock.NowNs();
-            _pausedUntilNs = nowNs + (PauseFactor * (nowNs - beganNs));
+            _pausedUntilNs = nowNs - beganNs > SlowNs ? nowNs + (PauseFactor * (nowNs - beganNs)) : nowNs;
         }
 
         return Appending.Failed;
