@@ -134,7 +134,7 @@ public sealed class RankGuard : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The weight is negative or not finite. Nobody was told: the call may be repeated.</exception>
     public double Vote(double weight, double workloadFeature = 0)
     {
-        WriteBallot(_ballot, weight);
+        BeginBallot(_ballot, weight);
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
         return Conclude(_ballot, timing, _current.Count, weight, workloadFeature);
     }
@@ -155,21 +155,37 @@ public sealed class RankGuard : IDisposable
     /// <summary>The work of the step that runs.</summary>
     internal MicroBatchRange Current => _current;
 
-    /// <summary>How long the rank has been at this step's own work, its waits for data left out, ns.</summary>
-    internal long OwnNs() => _recorder.OwnNs(MonotonicClock.NowNs());
+    /// <summary>How long the rank had been at this step's own work, its waits for data left out, ns.</summary>
+    /// <param name="nowNs">On <see cref="MonotonicClock"/>.</param>
+    internal long OwnNs(long nowNs) => _recorder.OwnNs(nowNs);
 
     /// <summary>Fixes this rank's vote and writes it.</summary>
-    internal void WriteBallot(Span<double> ballot, double weight)
+    internal void BeginBallot(Span<double> ballot, double weight)
     {
         // Refuses a weight that is none before the vote has begun.
-        Ballot.Write(ballot, weight, _voter.Held.Epoch);
+        WriteBallot(ballot, weight);
         _voter.BeginVote();
     }
 
+    /// <summary>Writes the vote that was fixed, with another weight.</summary>
+    internal void WriteBallot(Span<double> ballot, double weight) => Ballot.Write(ballot, weight, _voter.Held.Epoch);
+
     /// <summary>Records the step and draws the conclusion from the sums of its vote.</summary>
+    /// <param name="sums">The sums, the ballot's first.</param>
+    /// <param name="timing">The ballot.</param>
+    /// <param name="workUnits">Micro-batches done.</param>
+    /// <param name="weight">What entered the reduction.</param>
+    /// <param name="workloadFeature">As for <see cref="Vote"/>.</param>
+    /// <param name="ownNs">The rank's own work where it did not end as the ballot began, ns; else null.</param>
     /// <returns>Σ weight.</returns>
-    internal double Conclude(ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature)
+    internal double Conclude(
+        ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature, long? ownNs = null)
     {
+        if (ownNs is { } measured)
+        {
+            _recorder.AddCompute(measured);
+        }
+
         _recorder.Collective(timing.EnterNs, timing.ExitNs);
         _recorder.EndStep(workUnits, weight, workloadFeature);
         BallotOutcome outcome = Ballot.Read(sums, Enrollment.WorldSize);
