@@ -11,11 +11,6 @@ internal sealed class CandidateDesk(MitigationSection options, MitigationOptions
 {
     private readonly MembershipDesk _membership = new(options, thresholds);
 
-    /// <summary>A new deal alone.</summary>
-    /// <param name="view">The job.</param>
-    public List<ScoredPlan> CollectRebalance(DeskView view) =>
-        Allows(MitigationKind.Rebalance) && view.Rebalance is PolicyDecision.Propose proposal ? [Rebalance(view, proposal)] : [];
-
     /// <summary>Everything that could be done.</summary>
     /// <param name="view">The job.</param>
     /// <param name="times">Its last steps; null where nobody looks for tails.</param>
@@ -23,7 +18,12 @@ internal sealed class CandidateDesk(MitigationSection options, MitigationOptions
     /// <param name="isBeyondDoubt">Whether luck is ruled out for a flagged member.</param>
     public List<ScoredPlan> Collect(DeskView view, OwnTimes? times, MitigationBook book, Func<int, bool> isBeyondDoubt)
     {
-        List<ScoredPlan> found = CollectRebalance(view);
+        List<ScoredPlan> found = [];
+        if (Allows(MitigationKind.Rebalance) && view.Rebalance is PolicyDecision.Propose proposal)
+        {
+            found.Add(Rebalance(view, proposal));
+        }
+
         if (times is not null)
         {
             found.AddRange(TailDesk.Collect(view, times, Allows));

@@ -21,6 +21,7 @@ internal sealed class FrameGrading(MitigationOptions thresholds, int members)
     private double _work;
     private double _longestSeconds;
     private double _formerSecondsPerUnit = double.NaN;
+    private (MitigationKind Kind, double Gain) _promise;
 
     /// <summary>The plan that is being graded; null where none is.</summary>
     public PlanEpoch? Grading => _grader.Grading;
@@ -43,7 +44,24 @@ internal sealed class FrameGrading(MitigationOptions thresholds, int members)
         _former = former;
         _formerSecondsPerUnit = formerSecondsPerUnit;
         double gain = predictedRatio > 0 && double.IsFinite(predictedRatio) ? 1 - (1 / predictedRatio) : 0;
+        _promise = (kind, gain);
         return _grader.Begin(plan.Epoch, kind, gain, fromStep, onsetStep);
+    }
+
+    /// <summary>The job is another than the one that the plan was made for: neither what it keeps nor what it loses is the plan's doing.</summary>
+    /// <param name="why">In words.</param>
+    /// <returns>The grade of the plan that was being graded, unknown; null where none was.</returns>
+    public PlanGrade? GiveUp(string why)
+    {
+        if (_grader.Grading is not { } epoch)
+        {
+            return null;
+        }
+
+        Forget();
+        return new PlanGrade(
+            epoch, _promise.Kind, _promise.Gain, double.NaN, double.NaN, 0, GradeVerdict.Unknown, IsRolledBack: false,
+            $"{_promise.Kind.ToString().ToLowerInvariant()} of {epoch} can't be graded: {why}");
     }
 
     /// <summary>A plan is seen in force that is not graded: the frames before it say nothing about the ones to come.</summary>

@@ -292,16 +292,16 @@ internal sealed class JobJudge
                 _verdicts.Raise(verdict);
                 _changes.Onset(in found);
                 _speeds.Restart(found.Rank!.Value, found.OnsetStep);
-                loop.VerdictChanged();
                 commit(_ => new StragglerFound(Job, Generation, step, verdict));
+                loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.StragglerRecovered:
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
                 _changes.Recovery(in found);
                 _speeds.Restart(recovered, found.ChangedAtStep);
-                loop.VerdictChanged();
                 commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.CommonShiftDetected:
                 commit(_ => new CommonShiftSeen(Job, Generation, step, reason));

@@ -41,14 +41,11 @@ internal sealed class JobMitigation
     /// <param name="observerComplaint">Why it distrusts its own view; null where it does not.</param>
     /// <param name="stepsSinceLastPlan">Null where there was none.</param>
     /// <param name="evidence">What is known about a member that is flagged.</param>
-    /// <param name="rebalanceOnly">Whether nothing but a new deal is looked for.</param>
     public Review Decide(
-        DeskView view, PolicyMode mode, string? observerComplaint, long? stepsSinceLastPlan, Func<int, ReplicaEvidence> evidence, bool rebalanceOnly)
+        DeskView view, PolicyMode mode, string? observerComplaint, long? stepsSinceLastPlan, Func<int, ReplicaEvidence> evidence)
     {
         List<ReplicaEvidence> replicas = [.. view.Flagged.Select(flagged => evidence(flagged.Number))];
-        List<ScoredPlan> plans = rebalanceOnly
-            ? _desk.CollectRebalance(view)
-            : _desk.Collect(view, _times, _book, number => evidence(number).IsBeyondDoubt);
+        List<ScoredPlan> plans = _desk.Collect(view, _times, _book, number => evidence(number).IsBeyondDoubt);
         foreach (ScoredPlan plan in plans.Where(plan => plan.Candidate.Kind == MitigationKind.Readmit))
         {
             int slot = plan.Candidate.Replicas[0];

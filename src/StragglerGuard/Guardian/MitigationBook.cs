@@ -20,7 +20,7 @@ internal sealed class MitigationBook
     private readonly HashSet<PlanEpoch> _takenBack = [];
     private readonly List<PlanEpoch> _inForce = [];
     private readonly SortedDictionary<int, WorkerEvicted> _evicted = [];
-    private readonly HashSet<(Generation Generation, MitigationKind Kind, string Replicas, RefusalCause Cause)> _refused = [];
+    private readonly HashSet<(Generation Generation, MitigationKind Kind, int? Waiting, RefusalCause Cause)> _refused = [];
 
     /// <summary>Begins with nothing decided.</summary>
     public MitigationBook(MitigationOptions options)
@@ -120,7 +120,10 @@ internal sealed class MitigationBook
     /// <summary>The plan of an epoch, as it was decided; null where this job's ledger has none.</summary>
     public PlanDecided? Plan(PlanEpoch epoch) => _plans.GetValueOrDefault(epoch);
 
-    /// <summary>Whether a refusal is news: said once for each generation, kind, cause and those whom it concerns.</summary>
+    /// <summary>
+    /// Whether a refusal is news: said once for each generation, kind and cause, and of a readmission for each that waits. Which of several slow ones
+    /// would leave may change with the noise.
+    /// </summary>
     public bool IsNews(Generation generation, MitigationRefusal refusal) =>
-        _refused.Add((generation, refusal.Kind, string.Join(' ', refusal.Replicas), refusal.Cause));
+        _refused.Add((generation, refusal.Kind, refusal.Kind == MitigationKind.Readmit ? refusal.Replicas[0] : null, refusal.Cause));
 }

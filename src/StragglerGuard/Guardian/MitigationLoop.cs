@@ -14,8 +14,8 @@ namespace StragglerGuard.Guardian;
 /// of what came of it.
 /// </summary>
 /// <remarks>
-/// No clock and no thread: the same frames give the same decisions. While a plan is being graded no other is looked for, but a new deal that a
-/// verdict raised or cleared since asks for, and the restart of a group that came to its end.
+/// No clock and no thread: the same frames give the same decisions. While a plan is being graded no other is looked for, but the restart of a group
+/// that came to its end. A verdict that is raised or cleared ends the grading: what happens then is not the plan's doing, and may ask for another.
 /// </remarks>
 internal sealed class MitigationLoop
 {
@@ -41,8 +41,9 @@ internal sealed class MitigationLoop
     private readonly RollingSeconds _sinceChange = new(64);
     private string? _priorsUsed;
     private JobPlan? _seen;
-    private bool _verdictIsNew;
+    private long _verdictStep = long.MinValue;
     private bool _failureJudged;
+    private string? _reviewed;
 
     /// <summary>Begins where all ranks are known.</summary>
     public MitigationLoop(GenerationKnowledge known, JobContext context, ModeSchedule modes, StragglerGuardOptions options)
@@ -84,9 +85,10 @@ internal sealed class MitigationLoop
     }
 
     /// <summary>A verdict was raised or cleared.</summary>
-    public void VerdictChanged()
+    public void VerdictChanged(long step, JobJudge.Commitment commit)
     {
-        _verdictIsNew = true;
+        _verdictStep = step;
+        GiveUpGrading(step, commit);
         _sinceChange.Clear();
         _mitigation.SpeedsChanged();
     }
@@ -101,7 +103,7 @@ internal sealed class MitigationLoop
         if (_modes.At(frame.Step) == PolicyMode.Act && _rollBacks.Due() is { } back)
         {
             Reason = back.Candidate.Reason;
-            Offer(back, Reason, frame.Step, commit);
+            _writer.Offer(back, Reason, SecondsPerUnit, frame.Step, commit);
         }
         else
         {
@@ -154,6 +156,7 @@ internal sealed class MitigationLoop
 
         JobPlan? before = _seen;
         _seen = plan;
+        _reviewed = null;
         _sinceChange.Clear();
         if (_context.Book.Plan(plan.Epoch) is not { } decided)
         {
@@ -185,6 +188,19 @@ internal sealed class MitigationLoop
         {
             _writer.Grade(superseded, step, commit);
         }
+
+        if (_verdictStep > decided.Step)
+        {
+            GiveUpGrading(step, commit);
+        }
+    }
+
+    private void GiveUpGrading(long step, JobJudge.Commitment commit)
+    {
+        if (_grading.GiveUp("a verdict has changed since it was decided") is { } unknown)
+        {
+            _writer.Grade(unknown, step, commit);
+        }
     }
 
     /// <summary>As measured; where nobody saw the generation before, as it was reckoned when the plan was decided.</summary>
@@ -203,35 +219,36 @@ internal sealed class MitigationLoop
             if (input.PendingPlan is null && isDue && _grading.Grading is null)
             {
                 CopyEstimates();
-                Review(step, hold, mode, observerComplaint, rebalanceOnly: false, commit);
+                Review(step, hold, mode, observerComplaint, commit);
             }
 
             return;
         }
 
-        if (_grading.Grading is { } graded && !_verdictIsNew)
+        if (_grading.Grading is { } graded)
         {
-            Reason = $"the plan of {graded} is being graded, and no verdict is new";
+            Reason = $"the plan of {graded} is being graded";
             return;
         }
 
         PolicyDecision rebalance = _policy.Decide(WithSpeeds(input));
-        Reason = rebalance.Reason;
+        Reason = isDue ? rebalance.Reason : _reviewed ?? rebalance.Reason;
         if (isDue || rebalance is PolicyDecision.Propose)
         {
-            Review(step, rebalance, mode, observerComplaint, rebalanceOnly: _grading.Grading is not null, commit);
+            Review(step, rebalance, mode, observerComplaint, commit);
         }
     }
 
     private void Review(
-        long step, PolicyDecision rebalance, PolicyMode mode, string? observerComplaint, bool rebalanceOnly, JobJudge.Commitment commit)
+        long step, PolicyDecision rebalance, PolicyMode mode, string? observerComplaint, JobJudge.Commitment commit)
     {
+        _reviewed = null;
         if (_options.Mitigation.Allowed == MitigationChoice.None || ViewAt(step, rebalance) is not { } view)
         {
             return;
         }
 
-        JobMitigation.Review review = _mitigation.Decide(view, mode, observerComplaint, StepsSinceLastPlan(step), _known.EvidenceOn, rebalanceOnly);
+        JobMitigation.Review review = _mitigation.Decide(view, mode, observerComplaint, StepsSinceLastPlan(step), _known.EvidenceOn);
         if (review.HadCandidates)
         {
             Follow(review, mode, step, commit);
@@ -241,7 +258,7 @@ internal sealed class MitigationLoop
     /// <summary>Does what the policy said, or tells of it.</summary>
     private void Follow(JobMitigation.Review review, PolicyMode mode, long step, JobJudge.Commitment commit)
     {
-        Reason = review.Decision.Reason;
+        _reviewed = Reason = review.Decision.Reason;
         if (mode != PolicyMode.Observe)
         {
             _writer.Refuse(review.Decision.Refusals, step, commit);
@@ -254,19 +271,11 @@ internal sealed class MitigationLoop
 
         if (propose.Acted)
         {
-            Offer(plan, propose.Reason, step, commit);
+            _writer.Offer(plan, propose.Reason, SecondsPerUnit, step, commit);
         }
         else if (mode == PolicyMode.Advise)
         {
             _writer.Advise(plan, propose.Reason, SecondsPerUnit, step, commit);
-        }
-    }
-
-    private void Offer(ScoredPlan plan, string reason, long step, JobJudge.Commitment commit)
-    {
-        if (_writer.Offer(plan, reason, SecondsPerUnit, step, commit))
-        {
-            _verdictIsNew = false;
         }
     }
 

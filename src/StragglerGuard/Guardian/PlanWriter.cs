@@ -28,8 +28,7 @@ internal sealed class PlanWriter(GenerationKnowledge known, JobContext context, 
     /// <param name="secondsPerUnit">What a micro-batch takes each member, s; NaN where unknown.</param>
     /// <param name="step">The last step known.</param>
     /// <param name="commit">Writes it.</param>
-    /// <returns>Whether it stands in the ledger.</returns>
-    public bool Offer(ScoredPlan plan, string reason, ReadOnlyMemory<double> secondsPerUnit, long step, JobJudge.Commitment commit)
+    public void Offer(ScoredPlan plan, string reason, ReadOnlyMemory<double> secondsPerUnit, long step, JobJudge.Commitment commit)
     {
         MitigationCandidate candidate = plan.Candidate;
         IReadOnlyList<WorkerMove> moves = MovesUnder(plan, secondsPerUnit.Span);
@@ -57,14 +56,11 @@ internal sealed class PlanWriter(GenerationKnowledge known, JobContext context, 
                 ? new NumberSkipped(known.Job, known.Generation, step, refusal)
                 : null;
         });
-        if (!committed || decided is null)
+        if (committed && decided is not null)
         {
-            return false;
+            known.Plans.Decide(candidate.Kind, decided, step, !known.Verdicts.Flagged.IsEmpty, candidate.Prediction.StepSeconds, reason);
+            PredictedGain = candidate.Prediction.Gain;
         }
-
-        known.Plans.Decide(candidate.Kind, decided, step, !known.Verdicts.Flagged.IsEmpty, candidate.Prediction.StepSeconds, reason);
-        PredictedGain = candidate.Prediction.Gain;
-        return true;
     }
 
     /// <summary>Tells what would be done, unless the last advice was as good: the noise of the speeds is no news.</summary>
