@@ -45,6 +45,7 @@ public sealed class RankGuard : IDisposable
     private long _refusedOffers;
     private MicroBatchRange _current;
     private GroupFailure? _failure;
+    private RankTrial? _trial;
     private bool _disposed;
 
     internal RankGuard(
@@ -76,6 +77,12 @@ public sealed class RankGuard : IDisposable
     /// its slot it joins that generation. Every rank learns it from the same vote.
     /// </summary>
     public bool MustRegroup => Plan.Generation != Enrollment.Generation;
+
+    /// <summary>
+    /// Whether the plan in force asks for a trial: before the next step the rank computes a micro-batch that does not count, at once after the
+    /// last step, when all others do, and says with <see cref="Tried"/> how long it took.
+    /// </summary>
+    public bool MustTry => Plan.IsTrial && !MustRegroup && _trial?.Epoch != Plan.Epoch;
 
     /// <summary>The step that begins next.</summary>
     public long NextStep => _nextStep;
@@ -134,7 +141,7 @@ public sealed class RankGuard : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The weight is negative or not finite. Nobody was told: the call may be repeated.</exception>
     public double Vote(double weight, double workloadFeature = 0)
     {
-        WriteBallot(_ballot, weight);
+        BeginBallot(_ballot, weight);
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
         return Conclude(_ballot, timing, _current.Count, weight, workloadFeature);
     }
@@ -155,21 +162,37 @@ public sealed class RankGuard : IDisposable
     /// <summary>The work of the step that runs.</summary>
     internal MicroBatchRange Current => _current;
 
-    /// <summary>How long the rank has been at this step's own work, its waits for data left out, ns.</summary>
-    internal long OwnNs() => _recorder.OwnNs(MonotonicClock.NowNs());
+    /// <summary>How long the rank had been at this step's own work, its waits for data left out, ns.</summary>
+    /// <param name="nowNs">On <see cref="MonotonicClock"/>.</param>
+    internal long OwnNs(long nowNs) => _recorder.OwnNs(nowNs);
 
     /// <summary>Fixes this rank's vote and writes it.</summary>
-    internal void WriteBallot(Span<double> ballot, double weight)
+    internal void BeginBallot(Span<double> ballot, double weight)
     {
         // Refuses a weight that is none before the vote has begun.
-        Ballot.Write(ballot, weight, _voter.Held.Epoch);
+        WriteBallot(ballot, weight);
         _voter.BeginVote();
     }
 
+    /// <summary>Writes the vote that was fixed, with another weight.</summary>
+    internal void WriteBallot(Span<double> ballot, double weight) => Ballot.Write(ballot, weight, _voter.Held.Epoch);
+
     /// <summary>Records the step and draws the conclusion from the sums of its vote.</summary>
+    /// <param name="sums">The sums, the ballot's first.</param>
+    /// <param name="timing">The ballot.</param>
+    /// <param name="workUnits">Micro-batches done.</param>
+    /// <param name="weight">What entered the reduction.</param>
+    /// <param name="workloadFeature">As for <see cref="Vote"/>.</param>
+    /// <param name="ownNs">The rank's own work where it did not end as the ballot began, ns; else null.</param>
     /// <returns>Σ weight.</returns>
-    internal double Conclude(ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature)
+    internal double Conclude(
+        ReadOnlySpan<double> sums, CollectiveTiming timing, int workUnits, double weight, double workloadFeature, long? ownNs = null)
     {
+        if (ownNs is { } measured)
+        {
+            _recorder.AddCompute(measured);
+        }
+
         _recorder.Collective(timing.EnterNs, timing.ExitNs);
         _recorder.EndStep(workUnits, weight, workloadFeature);
         BallotOutcome outcome = Ballot.Read(sums, Enrollment.WorldSize);
@@ -190,6 +213,23 @@ public sealed class RankGuard : IDisposable
         }
 
         return outcome.TotalWeight;
+    }
+
+    /// <summary>The last trial; null before the first.</summary>
+    internal RankTrial? Trial => Volatile.Read(ref _trial);
+
+    /// <summary>Tells the guardian what the micro-batch took that <see cref="MustTry"/> had asked for.</summary>
+    /// <param name="secondsPerUnit">s, finite, above 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is not.</exception>
+    public void Tried(double secondsPerUnit)
+    {
+        if (!(secondsPerUnit > 0 && double.IsFinite(secondsPerUnit)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(secondsPerUnit), secondsPerUnit, "A finite number above 0.");
+        }
+
+        Volatile.Write(ref _trial, new RankTrial(Plan.Epoch, secondsPerUnit));
+        _agent.Hurry();
     }
 
     /// <summary>Tells the guardian that the group can't go on, at once.</summary>

@@ -32,6 +32,9 @@ internal sealed class PlanHistory(JobPlan initial)
     /// <summary>The newest plan decided; null where none was.</summary>
     public JobPlan? Newest => _decided.Count == 0 ? null : _decided[^1].Plan;
 
+    /// <summary>Plans decided in this generation, whoever decided them.</summary>
+    public long Decided { get; private set; }
+
     /// <summary>Records a plan that stands in the ledger.</summary>
     /// <param name="kind">What it is for.</param>
     /// <param name="plan">The plan with its epoch.</param>
@@ -42,6 +45,7 @@ internal sealed class PlanHistory(JobPlan initial)
     public void Decide(MitigationKind kind, JobPlan plan, long step, bool whileFlagged, double predictedStepSeconds, string reason)
     {
         Offers.Offer(plan.Epoch);
+        Decided++;
         Former = whileFlagged ? Former ?? InForce : null;
         if (_decided.Count == PlansKept)
         {

@@ -158,7 +158,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         (await _fabric.Offers.Next()).Plan.Should().Be(pending);
 
         guardian.Status(Job)!.Epoch.Should().Be(new PlanEpoch(1));
-        ledger.Read().Count(entry => entry.Decision is PlanDecided).Should().Be(3, "while a plan is pending no other is decided");
+        ledger.Read().Select(entry => entry.Decision).OfType<PlanDecided>().Should().HaveCount(3, "while a plan is pending no other is decided");
     }
 
     [Fact]

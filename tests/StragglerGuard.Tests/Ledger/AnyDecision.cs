@@ -74,7 +74,7 @@ internal static class AnyDecision
     {
         int[] shares = [random.Next(0, 9), .. Ints(random, JobPlan.NotMember)];
         int members = shares.Count(share => share != JobPlan.NotMember);
-        return new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), shares, random.NextInt64(), random.Next(members));
+        return new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), shares, random.NextInt64(), random.Next(members), random.Next(2) == 0);
     }
 
     private static Verdict AnyVerdict(Random random) => new(
