@@ -1,7 +1,5 @@
 using StragglerGuard.Actuators;
-using StragglerGuard.Core.Policy;
 using StragglerGuard.Guardian;
-using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
 using StragglerGuard.Tests.Fabric;
@@ -11,14 +9,8 @@ namespace StragglerGuard.Tests.Guardian.Durability;
 /// <summary>A job through the lives of several guardians, which follow each other on one ledger.</summary>
 internal sealed class GuardedLife(Func<IDecisionLedger> open, RegroupingRanks ranks) : IAsyncDisposable
 {
-    private static readonly StragglerGuardOptions Options = new()
-    {
-        Mode = PolicyMode.Act,
-        Policy = new PolicySection { CoolDownSteps = 4, SwitchCostSeconds = 0.001 },
-        Mitigation = new MitigationSection { RegroupSeconds = 0.02, ProbationSeconds = 0.5, RestSeconds = 0.5, EvictionsPerHour = 1_000, FloorShare = 0.5 },
-    };
-
     private readonly GuardInstruments _instruments = new();
+    private readonly List<string> _complaints = [];
     private IDecisionLedger? _ledger;
     private MortalLedger? _mortal;
     private MortalFabric? _fabric;
@@ -27,12 +19,45 @@ internal sealed class GuardedLife(Func<IDecisionLedger> open, RegroupingRanks ra
 
     public VirtualScheduler Scheduler { get; } = new();
 
-    /// <summary>What each guardian had to say at its end.</summary>
-    public List<string> Complaints { get; } = [];
-
     public bool IsDead => _fate.IsDead;
 
     public GuardianService Guardian => _guardian!;
+
+    /// <summary>Lives through all deaths to the end of the job's troubles, and until all is done that was decided.</summary>
+    /// <param name="open">Opens the ledger.</param>
+    /// <param name="seed">Of the job's noise.</param>
+    /// <param name="fates">One a guardian, in order; who follows them doesn't die.</param>
+    /// <param name="unheardSteps">Steps that the job takes while nobody guards it.</param>
+    public static async Task<LifeStory> LiveAsync(Func<IDecisionLedger> open, int seed, IReadOnlyList<Fate> fates, int unheardSteps)
+    {
+        RegroupingRanks ranks = RegroupingRanks.Troubled(seed);
+        await using var life = new GuardedLife(open, ranks);
+        var waiting = new Queue<Fate>(fates);
+        int deaths = 0;
+        await life.BeginAsync(waiting.TryDequeue(out Fate? first) ? first : Fate.None);
+        while (ranks.NextStep < RegroupingRanks.LastStep)
+        {
+            await life.GoOnAsync(5);
+            if (life.IsDead)
+            {
+                deaths++;
+                ranks.TakeSteps(unheardSteps);
+                if (unheardSteps % 2 == 1)
+                {
+                    ranks.LoseReports();
+                }
+
+                await life.BeginAsync(waiting.TryDequeue(out Fate? next) ? next : Fate.None);
+            }
+        }
+
+        await life.BeginAsync(Fate.None);
+        await life.GoOnAsync(5);
+        await life.SettleAsync();
+        return new LifeStory(
+            seed, deaths, life.Entries(), ranks.Adopted, ranks.Plan,
+            [.. life.Scheduler.Changes.Select(change => (change.Node.Value, change.Key, change.Drained))], life._complaints);
+    }
 
     /// <summary>Begins a guardian on what the one before left.</summary>
     public async Task BeginAsync(Fate fate)
@@ -45,7 +70,7 @@ internal sealed class GuardedLife(Func<IDecisionLedger> open, RegroupingRanks ra
         try
         {
             _guardian = new GuardianService(
-                _fabric, _mortal, Options, _instruments, new ActuatorSetup(Scheduler.For(fate), new ReconcilerOptions(), []));
+                _fabric, _mortal, RegroupingRanks.Guard, _instruments, new ActuatorSetup(Scheduler.For(fate), new ReconcilerOptions(), []));
         }
         catch (KilledException)
         {
@@ -102,7 +127,7 @@ internal sealed class GuardedLife(Func<IDecisionLedger> open, RegroupingRanks ra
     {
         if (_guardian is { } guardian)
         {
-            Complaints.Add($"{guardian.Status(RegroupingRanks.Job)?.PolicyReason}; {guardian.LastFault}");
+            _complaints.Add($"{guardian.Status(RegroupingRanks.Job)?.PolicyReason}; {guardian.LastFault}");
             await guardian.DisposeAsync().AsTask().WaitAsync(Patience.Limit);
             _guardian = null;
         }

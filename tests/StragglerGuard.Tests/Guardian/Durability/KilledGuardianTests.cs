@@ -31,7 +31,7 @@ public sealed class KilledGuardianTests : IDisposable
     {
         string path = PathOf($"{point}-{occurrence}");
 
-        LifeStory story = await LifeStory.OfAsync(
+        LifeStory story = await GuardedLife.LiveAsync(
             () => SqliteLedger.Open(path), seed: 7, [Fate.At(point, occurrence)], unheardSteps: 3);
 
         story.Deaths.Should().Be(1, "the point is on the way ({0})", story);
@@ -46,7 +46,7 @@ public sealed class KilledGuardianTests : IDisposable
         for (int seed = 1; seed <= 24; seed++)
         {
             string path = PathOf($"seed-{seed}");
-            LifeStory story = await LifeStory.OfAsync(() => SqliteLedger.Open(path), seed, Fate.Several(seed), unheardSteps: seed % 7);
+            LifeStory story = await GuardedLife.LiveAsync(() => SqliteLedger.Open(path), seed, Fate.Several(seed), unheardSteps: seed % 7);
             story.ShouldBeWhole();
             deaths += story.Deaths;
             evictions += story.Evictions;
@@ -69,7 +69,7 @@ public sealed class KilledGuardianOnPostgresTests(PostgresUnderTest server) : IC
         for (int seed = 101; seed <= 106; seed++)
         {
             string place = server.NewPlace();
-            LifeStory story = await LifeStory.OfAsync(() => PostgresLedger.Open(place), seed, Fate.Several(seed), unheardSteps: seed % 7);
+            LifeStory story = await GuardedLife.LiveAsync(() => PostgresLedger.Open(place), seed, Fate.Several(seed), unheardSteps: seed % 7);
             story.ShouldBeWhole();
             story.Deaths.Should().BeGreaterThan(0, "{0}", story);
         }

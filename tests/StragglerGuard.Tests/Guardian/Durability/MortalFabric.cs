@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using StragglerGuard.Fabric;
 
@@ -28,7 +27,7 @@ internal sealed class MortalFabric(Fate fate, Action<OfferedPlan> deliver) : IGu
 
     private sealed class Port(MortalFabric fabric) : IGuardianPort
     {
-        public ChannelReader<NodeReport> Reports { get; } = new Watched(fabric);
+        public ChannelReader<NodeReport> Reports { get; } = new WatchedReports(fabric._reports.Reader, _ => fabric._idle.Release());
 
         public bool IsLeader => true;
 
@@ -47,28 +46,4 @@ internal sealed class MortalFabric(Fate fate, Action<OfferedPlan> deliver) : IGu
     private Fate Fate => fate;
 
     private void Deliver(OfferedPlan offer) => deliver(offer);
-
-    /// <summary>Who asks for more has judged what it took.</summary>
-    private sealed class Watched(MortalFabric fabric) : ChannelReader<NodeReport>
-    {
-        private bool _took;
-
-        public override bool TryRead([MaybeNullWhen(false)] out NodeReport item)
-        {
-            bool isThere = fabric._reports.Reader.TryRead(out item);
-            _took |= isThere;
-            return isThere;
-        }
-
-        public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
-        {
-            if (_took && !fabric._reports.Reader.TryPeek(out _))
-            {
-                _took = false;
-                fabric._idle.Release();
-            }
-
-            return fabric._reports.Reader.WaitToReadAsync(cancellationToken);
-        }
-    }
 }

@@ -1,7 +1,9 @@
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
 
@@ -35,6 +37,29 @@ internal sealed class RegroupingRanks
     }
 
     public static JobId Job { get; } = new("job");
+
+    /// <summary>How such a job is guarded: in its virtual time, in which a minute takes no time at all.</summary>
+    public static StragglerGuardOptions Guard { get; } = new()
+    {
+        Mode = PolicyMode.Act,
+        Policy = new PolicySection { CoolDownSteps = 4, SwitchCostSeconds = 0.001 },
+        Mitigation = new MitigationSection { RegroupSeconds = 0.02, ProbationSeconds = 0.5, RestSeconds = 0.5, EvictionsPerHour = 1_000, FloorShare = 0.5 },
+    };
+
+    /// <summary>Four slots of which one is so slow twice that it is evicted, and well again after; another a little slow in between.</summary>
+    public static RegroupingRanks Troubled(int seed) => new(seed, slots: 4, total: 32)
+    {
+        Factor = (slot, step) => (slot, step) switch
+        {
+            (3, >= 40 and < 90) => 40,
+            (1, >= 130 and < 165) => 2,
+            (3, >= 200 and < 250) => 40,
+            _ => 1,
+        },
+    };
+
+    /// <summary>When all their troubles are over.</summary>
+    public const int LastStep = 300;
 
     public int Total { get; }
 
