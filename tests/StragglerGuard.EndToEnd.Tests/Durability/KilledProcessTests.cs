@@ -8,7 +8,7 @@ public sealed class KilledProcessTests
 {
     [LinuxTheory]
     [InlineData("BeforeAppend:4", "AfterAppend:5", "BeforeSend:1", "AfterSend:1", "BeforeAdopt:1")]
-    [InlineData("AfterAdopt:1", "BeforeActuate:1", "AfterActuate:1", "BeforeGrade:1", "AfterGrade:1")]
+    [InlineData("AfterAdopt:1", "BeforeGrade:1", "AfterGrade:1", "BeforeActuate:1", "AfterActuate:1")]
     public async Task Guardians_KilledOneAfterTheOther_LoseAndDoubleNothing(params string[] fates)
     {
         using var folder = new ScratchFolder();
