@@ -101,7 +101,23 @@ internal sealed class PostgresSession : IDisposable
         return command.ExecuteScalar() as string;
     }
 
-    public void Dispose() => Connection.Dispose();
+    /// <summary>Gives the claim back, and ends: the server may take a while to notice a connection that is merely closed.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            if (Connection.FullState == System.Data.ConnectionState.Open)
+            {
+                Ask(Connection, Say($"SELECT pg_advisory_unlock({LockClass}, {LockKey})"));
+            }
+        }
+        catch (DbException)
+        {
+            // The connection breaks here: the claim goes with it.
+        }
+
+        Connection.Dispose();
+    }
 
     private static void CreateIfMissing(NpgsqlConnection connection)
     {
