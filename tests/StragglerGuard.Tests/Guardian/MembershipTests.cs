@@ -214,6 +214,21 @@ public sealed class MembershipTests
         }
     }
 
+    /// <summary>Five of eight can't hold what eight did: nothing is decided that nobody can compute.</summary>
+    [Theory]
+    [InlineData(6, false)]
+    [InlineData(7, true)]
+    public void Group_WhoseRestCantHoldTheBatch_IsNotRestarted(int microBatchesMax, bool isRestarted)
+    {
+        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 0.25, EvictionsPerHour = 8 });
+        JudgedJob job = Dying(options: options, factor: (_, _) => 1, microBatchesMax: microBatchesMax).RunTo(40);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(2), new Rank(3), new Rank(4)], "gone") });
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        job.Plans.Select(plan => plan.Plan.Deal.MicroBatches.ToArray().Max()).Should().Equal(isRestarted ? [7] : [], job.Story());
+        job.Decisions.OfType<HangFound>().Should().HaveCount(3);
+    }
+
     [Fact]
     public void Restart_ThatIsInForce_IsNotGraded()
     {
@@ -239,10 +254,11 @@ public sealed class MembershipTests
 
     private static JudgedJob Dying(
         PolicyMode mode = PolicyMode.Act, StragglerGuardOptions? options = null, Func<int, long, double>? factor = null, JobContext? context = null,
-        bool isReplay = false)
+        bool isReplay = false, int microBatchesMax = 32)
     {
         var ranks = new VirtualRanks(seed: 31, total: 32, [.. Enumerable.Repeat(Pace, 8)])
         {
+            MicroBatchesMax = microBatchesMax,
             Factor = factor ?? ((rank, step) => rank == 5 && step >= Onset ? 12 : 1),
             Abilities = RankAbilities.Rebalance | RankAbilities.Regroup,
         };
