@@ -128,7 +128,16 @@ internal sealed class VirtualRanks
     }
 
     public RankReport ReportOf(int rank, IEnumerable<StepTiming> records, bool left = false) => new(
-        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left);
+        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left)
+    {
+        Trial = TrialUnder is { } epoch ? new RankTrial(epoch, _paceSeconds[rank] * TrialFactor(rank)) : null,
+    };
+
+    /// <summary>The plan that had the ranks try a micro-batch; null where none did.</summary>
+    public PlanEpoch? TrialUnder { get; set; }
+
+    /// <summary>Factor on the pace of a rank on trial.</summary>
+    public Func<int, double> TrialFactor { get; init; } = _ => 1;
 
     /// <summary>What one agent says of all ranks.</summary>
     public NodeReport ReportOfAll(long sequence, IReadOnlyCollection<StepTiming> records, bool left = false) => new(
