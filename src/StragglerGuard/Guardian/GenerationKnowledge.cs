@@ -34,6 +34,19 @@ internal sealed record GenerationKnowledge
 
     public required JobDetector Detector { get; init; }
 
+    public required TrialBook Trials { get; init; }
+
+    /// <summary>The least slowdown that counts, a share.</summary>
+    public required double MinimumEffect { get; init; }
+
+    /// <summary>Whether the plan in force had every rank try a micro-batch, and not too long ago.</summary>
+    public bool HasFreshTrial => Plans.InForce.IsTrial && Trials.IsComplete(Plans.InForce.Epoch) && IsTrialFresh;
+
+    /// <summary>Whether a trial that the plan in force asks for is under way.</summary>
+    public bool AwaitsTrial => Plans.InForce.IsTrial && !Trials.IsComplete(Plans.InForce.Epoch) && IsTrialFresh;
+
+    private bool IsTrialFresh => Plans.StepsSinceInForce(Clock.LastStep) < TrialBook.FreshSteps;
+
     /// <summary>The members that have a standing verdict, and since which step.</summary>
     public List<(int Number, long OnsetStep)> FlaggedMembers()
     {
@@ -60,8 +73,11 @@ internal sealed record GenerationKnowledge
             }
         }
 
+        (ProbeOpinion Opinion, string Reason) trial = HasFreshTrial ? Trials.Examine(number, Numbers, Members.Classes, MinimumEffect) : default;
         return new ReplicaEvidence
         {
+            Probe = trial.Opinion,
+            ProbeReason = trial.Reason ?? "",
             Replica = Plans.InForce.MemberSlots[number],
             IsBeyondDoubt = doubted is { } sure && Detector.IsBeyondDoubt(sure),
             GateReason = doubted is { } known ? Detector.DescribeDoubt(known) : "",

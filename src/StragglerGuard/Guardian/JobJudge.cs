@@ -33,6 +33,7 @@ internal sealed class JobJudge
     private readonly VerdictBook _verdicts;
     private readonly ChangeBook _changes = new();
     private readonly HangWatch _hangs;
+    private readonly TrialBook _trials;
     private readonly double[] _waitCausedSeconds;
     private readonly long[] _newestStartNs;
     private readonly ReplicaNumbers _numbers;
@@ -75,6 +76,7 @@ internal sealed class JobJudge
         _waitCausedSeconds = new double[WorldSize];
         _newestStartNs = new long[WorldSize];
         _hangs = new HangWatch(WorldSize);
+        _trials = new TrialBook(WorldSize);
         Enroll(first);
     }
 
@@ -181,6 +183,8 @@ internal sealed class JobJudge
             Speeds = _speeds,
             Verdicts = _verdicts,
             Detector = _detector,
+            Trials = _trials,
+            MinimumEffect = _options.Detection.MinimumEffect,
         };
         _loop = new MitigationLoop(known, _context, _modes, _options);
     }
@@ -201,6 +205,11 @@ internal sealed class JobJudge
                 newestNs = Math.Max(newestNs, timing.StartNs);
                 _hangs.Note(timing.Rank, timing.Step);
             }
+        }
+
+        if (report.Trial is { } trial)
+        {
+            _trials.Note(report.Enrollment.Rank, trial);
         }
 
         if (report.Failure is { } failure)

@@ -19,12 +19,11 @@ internal sealed class MembershipDesk(MitigationSection options, MitigationOption
     /// <param name="reason">In words.</param>
     public ScoredPlan? Restart(DeskView view, IReadOnlyList<int> culprits, string reason)
     {
-        if (culprits.Count == view.InForce.Members)
+        if (culprits.Count == view.InForce.Members || SharesWithout(view, culprits, out double step) is not { } shares)
         {
             return null;
         }
 
-        int[] shares = SharesWithout(view, culprits, out double step);
         return new ScoredPlan(
             new MitigationCandidate
             {
@@ -105,8 +104,7 @@ internal sealed class MembershipDesk(MitigationSection options, MitigationOption
         }
 
         bool objects = outcome is not EvictionOutcome.Evict && mayRebalance;
-        int[] shares = SharesWithout(view, trial.Replicas, out double step);
-        if (!(step > 0))
+        if (SharesWithout(view, trial.Replicas, out double step) is not { } shares || !(step > 0))
         {
             return null;
         }
@@ -158,7 +156,7 @@ internal sealed class MembershipDesk(MitigationSection options, MitigationOption
             FixedSeconds = With(without.FixedSeconds, place, 0),
             SecondsPerUnit = With(without.SecondsPerUnit, place, own),
             Lowest = With(without.Lowest, place, Math.Min(1, plan.Total)),
-            Highest = With(without.Highest, place, int.MaxValue),
+            Highest = With(without.Highest, place, HeldByLike(view, waiting.DeviceClass)),
             Current = With(without.Current, place, 0),
             Total = plan.Total,
         }) is not RebalanceOutcome.Solved solved)
@@ -196,24 +194,39 @@ internal sealed class MembershipDesk(MitigationSection options, MitigationOption
         return RollingSeconds.MedianOf(like.Length > 0 ? like : speeds);
     }
 
+    /// <summary>What each of those on the same class holds; of all where there are none: a waiting worker does not tell its own bound.</summary>
+    private static int HeldByLike(DeskView view, DeviceClass deviceClass)
+    {
+        int[] bounds = view.Members.Highest.ToArray();
+        int[] like = [.. bounds.Where((_, number) => view.Classes[number] == deviceClass)];
+        return like.Length > 0 ? like.Min() : bounds.Min();
+    }
+
     /// <summary>The best deal among the other members, by slot, and what a step takes under it.</summary>
-    private int[] SharesWithout(DeskView view, IReadOnlyCollection<int> leaving, out double stepSeconds)
+    /// <returns>Null where they can't hold the batch. Where a speed is unknown, an even deal within what each holds, and NaN for the step.</returns>
+    private int[]? SharesWithout(DeskView view, IReadOnlyCollection<int> leaving, out double stepSeconds)
     {
         JobPlan plan = view.InForce;
-        int[] staying = [.. Enumerable.Range(0, plan.Members).Where(number => !leaving.Contains(number))];
-        int[] deal = EvenDeal.Of(plan.Total, staying.Length);
         stepSeconds = double.NaN;
-        if (!HasUnknown(view.SecondsPerUnit.Span) && _planner.Solve(Problem(view, staying)) is RebalanceOutcome.Solved solved)
+        int[] staying = [.. Enumerable.Range(0, plan.Members).Where(number => !leaving.Contains(number))];
+        RebalanceProblem problem = Problem(view, staying);
+        bool isKnown = !HasUnknown(problem.SecondsPerUnit.Span);
+        if (!isKnown)
         {
-            deal = [.. solved.MicroBatches];
-            stepSeconds = view.CommonSeconds + solved.StepSeconds;
+            problem = problem with { SecondsPerUnit = Enumerable.Repeat(1.0, staying.Length).ToArray() };
         }
 
+        if (_planner.Solve(problem) is not RebalanceOutcome.Solved solved)
+        {
+            return null;
+        }
+
+        stepSeconds = isKnown ? view.CommonSeconds + solved.StepSeconds : double.NaN;
         int[] shares = new int[plan.Slots];
         Array.Fill(shares, JobPlan.NotMember);
         for (int i = 0; i < staying.Length; i++)
         {
-            shares[plan.MemberSlots[staying[i]]] = deal[i];
+            shares[plan.MemberSlots[staying[i]]] = solved.MicroBatches[i];
         }
 
         return shares;

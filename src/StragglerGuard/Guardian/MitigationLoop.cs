@@ -269,7 +269,11 @@ internal sealed class MitigationLoop
             return;
         }
 
-        if (propose.Acted)
+        if (propose.Acted && propose.Candidate.Kind == MitigationKind.Evict && NeedsTrial)
+        {
+            AskForTrial(propose.Candidate, step, commit);
+        }
+        else if (propose.Acted)
         {
             _writer.Offer(plan, propose.Reason, SecondsPerUnit, step, commit);
         }
@@ -277,6 +281,33 @@ internal sealed class MitigationLoop
         {
             _writer.Advise(plan, propose.Reason, SecondsPerUnit, step, commit);
         }
+    }
+
+    /// <summary>Whether an eviction has to be confirmed first: a verdict rests on steps alone, a trial on the same work for all at once.</summary>
+    private bool NeedsTrial => _known.Members.Abilities.HasFlag(RankAbilities.Trial) && !_known.HasFreshTrial;
+
+    /// <summary>Has every rank try a micro-batch that does not count, before anybody is sent away.</summary>
+    private void AskForTrial(MitigationCandidate candidate, long step, JobJudge.Commitment commit)
+    {
+        string who = string.Join(", ", candidate.Replicas);
+        if (_known.AwaitsTrial)
+        {
+            _reviewed = Reason = $"before replica {who} may leave, every rank tries a micro-batch: not all have said what it took";
+            return;
+        }
+
+        JobPlan plan = _known.Plans.InForce;
+        Reason = $"before replica {who} may leave, every rank tries a micro-batch that does not count; what speaks for it: {candidate.Reason}";
+        _writer.Offer(
+            new ScoredPlan(
+                candidate with
+                {
+                    Kind = MitigationKind.None,
+                    Prediction = new MitigationPrediction(_known.Clock.StepSeconds ?? candidate.Prediction.StepSeconds, 1),
+                },
+                plan.Generation, plan.Shares.ToArray(), plan.DeadlineNs, plan.Backups, IsTrial: true),
+            Reason, SecondsPerUnit, step, commit);
+        _reviewed = Reason;
     }
 
     /// <summary>By member.</summary>

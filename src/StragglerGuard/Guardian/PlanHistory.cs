@@ -22,8 +22,11 @@ internal sealed class PlanHistory(JobPlan initial)
     /// <summary>The plan of the last frame.</summary>
     public JobPlan InForce { get; private set; } = initial;
 
-    /// <summary>Steps since the last plan came into force; null where none has.</summary>
-    public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
+    /// <summary>Steps since the last plan came into force; null where none has, or where it changed nothing but to ask for a trial.</summary>
+    public long? StepsSinceLastPlan(long step) => InForce.IsTrial ? null : StepsSinceInForce(step);
+
+    /// <summary>Steps since the last plan came into force, whatever it was for; null where none has.</summary>
+    public long? StepsSinceInForce(long step) => step - _current?.EffectiveStep;
 
     /// <summary>The plan to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
     /// did.</summary>

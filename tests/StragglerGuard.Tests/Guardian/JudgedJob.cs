@@ -14,7 +14,7 @@ internal sealed class JudgedJob
 {
     private readonly LedgerPlace _place;
     private readonly List<StepTiming> _unreported = [];
-    private (MicroBatchDeal Deal, long FromStep)? _onItsWay;
+    private (JobPlan Plan, long FromStep)? _onItsWay;
 
     public JudgedJob(VirtualRanks ranks, PolicyMode mode = PolicyMode.Act, InMemoryLedger? ledger = null, StragglerGuardOptions? options = null, JobContext? context = null)
     {
@@ -68,7 +68,8 @@ internal sealed class JudgedJob
         {
             if (_onItsWay is { } switched && switched.FromStep <= Ranks.NextStep)
             {
-                Ranks.InForce = switched.Deal;
+                Ranks.InForce = switched.Plan.Deal;
+                Ranks.TrialUnder = switched.Plan.IsTrial ? switched.Plan.Epoch : Ranks.TrialUnder;
                 _onItsWay = null;
             }
 
@@ -108,7 +109,7 @@ internal sealed class JudgedJob
         if (!IsReplay && entry.Decision is PlanDecided plan && plan.Plan.Generation == Ranks.Generation)
         {
             _onItsWay.Should().BeNull($"no plan is offered while one is on its way ({Story()})");
-            _onItsWay = (plan.Plan.Deal, Ranks.NextStep + SwitchSteps);
+            _onItsWay = (plan.Plan, Ranks.NextStep + SwitchSteps);
         }
     });
 }

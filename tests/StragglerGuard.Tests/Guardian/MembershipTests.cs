@@ -38,6 +38,33 @@ public sealed class MembershipTests
     }
 
     [Fact]
+    public void Replica_ThatATrialFindsSlowToo_LeavesAfterIt()
+    {
+        JudgedJob job = Dying(trial: rank => rank == 5 ? 12 : 1);
+
+        PlanDecided eviction = RunToEviction(job);
+
+        PlanDecided trial = job.Plans.Single(plan => plan.Plan.IsTrial);
+        trial.Plan.Generation.Should().Be(new Generation(0));
+        trial.Plan.Shares.ToArray().Should().Equal(job.Plans.First().Plan.Shares.ToArray(), "a trial changes nobody's share");
+        trial.Reason.Should().StartWith("before replica 5 may leave, every rank tries a micro-batch that does not count");
+        eviction.Plan.Epoch.Should().BeGreaterThan(trial.Plan.Epoch);
+        eviction.Reason.Should().Contain(
+            "a probe confirms that replica 5 is slow; a micro-batch on trial took it 3 s, 12.00 times the median of 7 others on H100");
+        job.Ranks.NextStep.Should().BeLessThan(trial.Step + 30, job.Story());
+    }
+
+    [Fact]
+    public void Replica_ThatATrialFindsFit_Stays()
+    {
+        JudgedJob job = Dying(trial: _ => 1).RunTo(300);
+
+        job.Plans.Should().ContainSingle(plan => plan.Plan.IsTrial, job.Story());
+        job.Plans.Should().NotContain(plan => plan.Kind == MitigationKind.Evict, job.Story());
+        Refusals(job, MitigationKind.Evict).Should().ContainSingle(reason => reason.Contains("a probe found replica 5 fit: a micro-batch on trial took it"), job.Story());
+    }
+
+    [Fact]
     public void Replica_WhoseEvictionWouldNotPayYet_Waits()
     {
         JudgedJob job = Dying(options: Options(new MitigationSection { RegroupSeconds = 90 })).RunTo(100);
@@ -214,6 +241,21 @@ public sealed class MembershipTests
         }
     }
 
+    /// <summary>Five of eight can't hold what eight did: nothing is decided that nobody can compute.</summary>
+    [Theory]
+    [InlineData(6, false)]
+    [InlineData(7, true)]
+    public void Group_WhoseRestCantHoldTheBatch_IsNotRestarted(int microBatchesMax, bool isRestarted)
+    {
+        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 0.25, EvictionsPerHour = 8 });
+        JudgedJob job = Dying(options: options, factor: (_, _) => 1, microBatchesMax: microBatchesMax).RunTo(40);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(2), new Rank(3), new Rank(4)], "gone") });
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        job.Plans.Select(plan => plan.Plan.Deal.MicroBatches.ToArray().Max()).Should().Equal(isRestarted ? [7] : [], job.Story());
+        job.Decisions.OfType<HangFound>().Should().HaveCount(3);
+    }
+
     [Fact]
     public void Restart_ThatIsInForce_IsNotGraded()
     {
@@ -239,12 +281,14 @@ public sealed class MembershipTests
 
     private static JudgedJob Dying(
         PolicyMode mode = PolicyMode.Act, StragglerGuardOptions? options = null, Func<int, long, double>? factor = null, JobContext? context = null,
-        bool isReplay = false)
+        bool isReplay = false, int microBatchesMax = 32, Func<int, double>? trial = null)
     {
         var ranks = new VirtualRanks(seed: 31, total: 32, [.. Enumerable.Repeat(Pace, 8)])
         {
+            MicroBatchesMax = microBatchesMax,
             Factor = factor ?? ((rank, step) => rank == 5 && step >= Onset ? 12 : 1),
-            Abilities = RankAbilities.Rebalance | RankAbilities.Regroup,
+            Abilities = RankAbilities.Rebalance | RankAbilities.Regroup | (trial is null ? RankAbilities.None : RankAbilities.Trial),
+            TrialFactor = trial ?? (_ => 1),
         };
         return new JudgedJob(ranks, mode, options: options, context: context ?? Context()) { IsReplay = isReplay };
     }

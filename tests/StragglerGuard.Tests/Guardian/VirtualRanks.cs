@@ -52,6 +52,9 @@ internal sealed class VirtualRanks
     /// <summary>How long all steps so far took.</summary>
     public double ElapsedSeconds { get; private set; }
 
+    /// <summary>The most that a replica holds.</summary>
+    public int MicroBatchesMax { get; init; } = int.MaxValue;
+
     /// <summary>What a step takes after the collective, ns.</summary>
     public long RestOfStepNs { get; set; } = 1_000_000;
 
@@ -65,7 +68,7 @@ internal sealed class VirtualRanks
 
     public RankEnrollment Enrollment(int rank) => new(
         Job, Generation, new Rank(rank), Count, new WorkerId(new NodeId("node"), $"GPU-{rank}"), new DeviceClass(rank == FastRank ? "GB200" : "H100"), Stage: 0,
-        InForce.Total, MicroBatchesMin: 1, MicroBatchesMax: InForce.Total)
+        InForce.Total, MicroBatchesMin: 1, Math.Min(MicroBatchesMax, InForce.Total))
     {
         Slot = MemberSlots?[rank / RanksPerReplica] ?? rank / RanksPerReplica,
         Slots = Slots > 0 ? Slots : Count / RanksPerReplica,
@@ -125,7 +128,16 @@ internal sealed class VirtualRanks
     }
 
     public RankReport ReportOf(int rank, IEnumerable<StepTiming> records, bool left = false) => new(
-        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left);
+        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left)
+    {
+        Trial = TrialUnder is { } epoch ? new RankTrial(epoch, _paceSeconds[rank] * TrialFactor(rank)) : null,
+    };
+
+    /// <summary>The plan that had the ranks try a micro-batch; null where none did.</summary>
+    public PlanEpoch? TrialUnder { get; set; }
+
+    /// <summary>Factor on the pace of a rank on trial.</summary>
+    public Func<int, double> TrialFactor { get; init; } = _ => 1;
 
     /// <summary>What one agent says of all ranks.</summary>
     public NodeReport ReportOfAll(long sequence, IReadOnlyCollection<StepTiming> records, bool left = false) => new(
