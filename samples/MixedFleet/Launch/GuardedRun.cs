@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -55,6 +56,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             [.. settings.Fleet.Ranks.Select(_ => real)], [.. settings.Fleet.Ranks.Select(rank => rank.PaceSeconds)],
             Environment.ProcessorCount, settings.Slowdowns);
 
+        var decided = new ConcurrentQueue<LedgerEntry>();
         LaunchOutcome outcome;
         await using (IRunDisplay display = OpenDisplay(guard.Guardian))
         {
@@ -63,11 +65,15 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
                 display.Say(line);
             }
 
-            guard.Guardian.Decided += entry => SayDecision(display, entry);
+            guard.Guardian.Decided += entry =>
+            {
+                decided.Enqueue(entry);
+                SayDecision(display, entry);
+            };
             outcome = arguments.Processes
                 ? await new ProcessLauncher(settings, words, display)
-                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, real, interrupted.Token).ConfigureAwait(false)
-                : await new ThreadLauncher(settings, guard, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
+                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, interrupted.Token).ConfigureAwait(false)
+                : await new ThreadLauncher(settings, guard.Agent!, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
             if (outcome.Results is not null && !await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false))
             {
                 display.Say($"the guardian had not judged every step {SettleLimit.TotalSeconds:0} s after the last: what follows is what it knows");
@@ -87,7 +93,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             return ExitCodes.Failed;
         }
 
-        RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
+        RunReport report = RunReport.Of(settings, outcome.Results, status, [.. decided], stretch.Factor);
         foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty, !settings.Stalls.IsEmpty))
         {
             Console.Out.WriteLine(line);
@@ -103,10 +109,24 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
 
     private static void SayDecision(IRunDisplay display, LedgerEntry entry)
     {
-        if (entry.Decision is not NumberSkipped)
+        string? what = entry.Decision switch
         {
-            string deal = entry.Decision is PlanDecided plan ? $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: " : "";
-            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {deal}{entry.Decision.Reason}"));
+            // Numbers and voting are the guard's own affair; that a plan is in force shows in the steps.
+            NumberSkipped or PlanInForce => null,
+            PlanDecided { Kind: MitigationKind.Rebalance } plan => $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: {plan.Reason}",
+            PlanDecided plan => $"{plan.Kind.ToString().ToLowerInvariant()}, {plan.Plan}: {plan.Reason}",
+            MitigationRefused refused => $"not done ({refused.Kind.ToString().ToLowerInvariant()}): {refused.Reason}",
+            MitigationAdvised advised => $"advised ({advised.Kind.ToString().ToLowerInvariant()}, {string.Join(' ', advised.Shares)}): {advised.Reason}",
+            WorkerEvicted evicted => $"rank {evicted.Replica} has left for the pool {evicted.Pool}",
+            WorkerReadmitted readmitted => $"rank {readmitted.Replica} is back from the pool {readmitted.Pool}",
+            PlanGraded graded => string.Create(
+                CultureInfo.InvariantCulture,
+                $"epoch {graded.Epoch.Value} ({graded.Kind.ToString().ToLowerInvariant()}) predicted ×{graded.PredictedGain:0.00}, realised ×{graded.RealisedGain:0.00}: {graded.Reason}"),
+            { } other => other.Reason,
+        };
+        if (what is not null)
+        {
+            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {what}"));
         }
     }
 
@@ -133,7 +153,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Interactive: true, Ansi: true };
         JobStatus? Status() => guardian.Status(settings.Job);
         return live
-            ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings.Fleet), settings.Phases.Steps)
+            ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings), settings.Phases.Steps)
             : new PlainDisplay(Console.Out, Status, settings.Phases.Steps);
     }
 }
