@@ -1,6 +1,7 @@
 using MixedFleet.Optimum;
 using MixedFleet.Training;
 using StragglerGuard.Core.Detection;
+using StragglerGuard.Core.Planning;
 using StragglerGuard.Guardian;
 using StragglerGuard.Ledger;
 
@@ -71,7 +72,8 @@ internal sealed record RunReport
                     Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause), verdict.Reason)))],
             Plans = [.. generations.SelectMany(generation => generation.Plans).Select(plan => new PlanLine(
                 plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep ?? BeginOf(results, plan.Plan.Epoch.Value),
-                [.. plan.Plan.Shares.ToArray().Select(share => Math.Max(0, share))], plan.PredictedStepSeconds, plan.RealisedStepSeconds, plan.Reason))],
+                [.. plan.Plan.Shares.ToArray().Select(share => Math.Max(0, share))], plan.PredictedStepSeconds,
+                plan.RealisedStepSeconds ?? StepSecondsOf(generations, plan.Plan), plan.Reason))],
             Mitigations = [.. decided.Select(entry => entry.Decision).OfType<PlanDecided>().Select(plan => MitigationOf(plan, decided, results))],
             Refused = [.. decided.Select(entry => entry.Decision).OfType<MitigationRefused>().Select(refused =>
                 new RefusalLine(Camel(refused.Kind), refused.Step, refused.Reason))],
@@ -114,6 +116,10 @@ internal sealed record RunReport
             Camel(plan.Kind), plan.Plan.Epoch.Value, plan.Step, BeginOf(results, plan.Plan.Epoch.Value) ?? seen?.Step, Finite(plan.PredictedGain),
             Finite(graded?.RealisedGain), graded?.RolledBack ?? false, plan.Reason);
     }
+
+    /// <summary>A plan that began a generation is timed in that one; null where the generation went on to another plan.</summary>
+    private static double? StepSecondsOf(JobStatus[] generations, JobPlan plan) =>
+        Array.Find(generations, generation => generation.Generation == plan.Generation && generation.Epoch == plan.Epoch)?.StepSeconds;
 
     /// <summary>The first step of the generation that a plan began; null where it began none.</summary>
     private static long? BeginOf(IReadOnlyList<RankResult> results, long epoch) => results
