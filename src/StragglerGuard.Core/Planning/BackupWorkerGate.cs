@@ -31,7 +31,11 @@ public sealed record BackupWorkerEvidence
 /// <param name="Backups">The number b of workers not waited for that wins most or loses least; 0 where none could be judged.</param>
 /// <param name="ExpectedGain">Samples per second with b backup workers over those without; null where it could not be judged.</param>
 /// <param name="Reason">Why, for a person.</param>
-public sealed record BackupWorkerDecision(bool Accepted, int Backups, double? ExpectedGain, string Reason);
+public sealed record BackupWorkerDecision(bool Accepted, int Backups, double? ExpectedGain, string Reason)
+{
+    /// <summary>The mean time of a step with that many backup workers, communication included, s; null where it could not be judged.</summary>
+    public double? PredictedStepSeconds { get; init; }
+}
 
 /// <summary>Decides on backup workers from measured order statistics.</summary>
 /// <remarks>
@@ -104,9 +108,10 @@ public static class BackupWorkerGate
 
         int workers = evidence.Workers;
         double c = evidence.CommunicationSeconds;
+        double step = best.CutOffSeconds + c;
         string numbers = Say(
             $"not waiting for {best.Backups} of {workers} would give (1 − {best.Backups}/{workers})·({best.LastSeconds:G4} + {c:G4}) ÷ ({best.CutOffSeconds:G4} + {c:G4}) = {best.Gain:0.000} of the samples per second");
-        BackupWorkerDecision Decline(string why) => new(false, best.Backups, best.Gain, numbers + why);
+        BackupWorkerDecision Decline(string why) => new(false, best.Backups, best.Gain, numbers + why) { PredictedStepSeconds = step };
         if (best.Gain <= 1 + Margin)
         {
             string asked = Say($", and {1 + Margin:0.00} is asked for: ");
@@ -116,7 +121,7 @@ public static class BackupWorkerGate
         (double[] chance, int alwaysLate) = WithoutAlwaysLate(evidence, best);
         if (alwaysLate < 0)
         {
-            return new BackupWorkerDecision(true, best.Backups, best.Gain, numbers);
+            return new BackupWorkerDecision(true, best.Backups, best.Gain, numbers) { PredictedStepSeconds = step };
         }
 
         const string instead = "a worker that is always late is dealt less work or leaves";
@@ -129,6 +134,9 @@ public static class BackupWorkerGate
         Trial byChance = Try(evidence, chance, best.Backups);
         return byChance.Gain > 1 + Margin
             ? new BackupWorkerDecision(true, best.Backups, best.Gain, numbers + Say($"; {byChance.Gain:0.000} on the {left} steps without a worker that is always late"))
+            {
+                PredictedStepSeconds = step,
+            }
             : Decline(Say($", but {byChance.Gain:0.000} on the {left} steps in which worker {alwaysLate} is not late all the time: {instead}"));
     }
 

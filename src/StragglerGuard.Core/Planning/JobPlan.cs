@@ -18,12 +18,13 @@ public sealed class JobPlan : IEquatable<JobPlan>
     /// <summary>The share of a slot that is not in the job.</summary>
     public const int NotMember = -1;
 
-    // Layout, little-endian: magic (4), version (2), zero (2), epoch (8), generation (4), backups (4), deadline in ns (8), slots (4), one
+    // Layout, little-endian: magic (4), version (2), flags (2: bit 0 trial, the others 0), epoch (8), generation (4), backups (4), deadline in ns (8), slots (4), one
     // share a slot (4 each), hash (8).
     private const uint Magic = 0x4E4C5053; // "SPLN"
     private const ushort Version = 1;
     private const int HeaderBytes = 36;
     private const int HashBytes = 8;
+    private const ushort TrialFlag = 1;
 
     private readonly int[] _shares;
     private readonly int[] _memberSlots;
@@ -34,8 +35,10 @@ public sealed class JobPlan : IEquatable<JobPlan>
     /// <param name="shares">Micro-batches for each slot, 0 or more, or <see cref="NotMember"/>; at least one member, sum below 2³¹.</param>
     /// <param name="deadlineNs">See <see cref="DeadlineNs"/>.</param>
     /// <param name="backups">See <see cref="Backups"/>.</param>
+    /// <param name="isTrial">See <see cref="IsTrial"/>.</param>
     /// <exception cref="ArgumentException">An argument is out of its range; the message says which.</exception>
-    public JobPlan(PlanEpoch epoch, Generation generation, ReadOnlySpan<int> shares, long deadlineNs = 0, int backups = 0)
+    public JobPlan(
+        PlanEpoch epoch, Generation generation, ReadOnlySpan<int> shares, long deadlineNs = 0, int backups = 0, bool isTrial = false)
     {
         if (Refuse(epoch.Value, generation.Value, shares, deadlineNs, backups) is { } reason)
         {
@@ -46,6 +49,7 @@ public sealed class JobPlan : IEquatable<JobPlan>
         Generation = generation;
         DeadlineNs = deadlineNs;
         Backups = backups;
+        IsTrial = isTrial;
         _shares = shares.ToArray();
         _memberSlots = [.. Enumerable.Range(0, _shares.Length).Where(slot => _shares[slot] != NotMember)];
         Deal = new MicroBatchDeal(epoch, Array.ConvertAll(_memberSlots, slot => _shares[slot]));
@@ -86,6 +90,12 @@ public sealed class JobPlan : IEquatable<JobPlan>
     /// <summary>The reduction waits for all members but so many (backup workers, Chen et al. 2016).</summary>
     /// <value>0 … members − 1.</value>
     public int Backups { get; }
+
+    /// <summary>
+    /// Whether every rank, before its first step under the plan, tries a micro-batch that does not count, all at the same time, and reports how
+    /// long it took: what confirms a verdict before anything destructive.
+    /// </summary>
+    public bool IsTrial { get; }
 
     /// <summary>
     /// FNV-1a, 64 bits, over all of the plan: the same on every machine and in every run. Groups form only between ranks whose hashes agree;
@@ -161,11 +171,11 @@ public sealed class JobPlan : IEquatable<JobPlan>
 
         var magic = BinaryPrimitives.ReadUInt32LittleEndian(source);
         var version = BinaryPrimitives.ReadUInt16LittleEndian(source[4..]);
-        var zero = BinaryPrimitives.ReadUInt16LittleEndian(source[6..]);
+        var flags = BinaryPrimitives.ReadUInt16LittleEndian(source[6..]);
         var slots = BinaryPrimitives.ReadInt32LittleEndian(source[32..]);
         reason = magic != Magic ? Say($"the bytes begin with {magic:X8}, a plan with {Magic:X8}")
             : version != Version ? Say($"version {version} of the encoding, this program reads {Version}")
-            : zero != 0 ? Say($"bytes 6 and 7 hold {zero}, not 0")
+            : flags > TrialFlag ? Say($"flags {flags:X4}, this program knows {TrialFlag:X4}")
             : slots < 1 || (slots * (long)sizeof(int)) + HeaderBytes + HashBytes != source.Length
                 ? Say($"{slots} slots don't fit {source.Length} bytes")
             : string.Empty;
@@ -190,7 +200,7 @@ public sealed class JobPlan : IEquatable<JobPlan>
             return false;
         }
 
-        var read = new JobPlan(new PlanEpoch(epoch), new Generation(generation), shares, deadlineNs, backups);
+        var read = new JobPlan(new PlanEpoch(epoch), new Generation(generation), shares, deadlineNs, backups, flags == TrialFlag);
         var hash = BinaryPrimitives.ReadUInt64LittleEndian(source[^HashBytes..]);
         if (hash != read.Hash)
         {
@@ -214,7 +224,7 @@ public sealed class JobPlan : IEquatable<JobPlan>
 
         BinaryPrimitives.WriteUInt32LittleEndian(destination, Magic);
         BinaryPrimitives.WriteUInt16LittleEndian(destination[4..], Version);
-        BinaryPrimitives.WriteUInt16LittleEndian(destination[6..], 0);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[6..], IsTrial ? TrialFlag : (ushort)0);
         BinaryPrimitives.WriteInt64LittleEndian(destination[8..], Epoch.Value);
         BinaryPrimitives.WriteInt32LittleEndian(destination[16..], Generation.Value);
         BinaryPrimitives.WriteInt32LittleEndian(destination[20..], Backups);
@@ -234,7 +244,7 @@ public sealed class JobPlan : IEquatable<JobPlan>
     /// <summary>Equal in everything.</summary>
     public bool Equals(JobPlan? other)
         => other is not null && Epoch == other.Epoch && Generation == other.Generation && DeadlineNs == other.DeadlineNs
-            && Backups == other.Backups && _shares.AsSpan().SequenceEqual(other._shares);
+            && Backups == other.Backups && IsTrial == other.IsTrial && _shares.AsSpan().SequenceEqual(other._shares);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as JobPlan);
@@ -248,7 +258,8 @@ public sealed class JobPlan : IEquatable<JobPlan>
         var shares = string.Join(' ', _shares.Select(share => share == NotMember ? "-" : share.ToString(CultureInfo.InvariantCulture)));
         var deadline = DeadlineNs > 0 ? Say($", deadline {DeadlineNs * 1e-6:0.###} ms") : string.Empty;
         var backups = Backups > 0 ? Say($", {Backups} backup workers") : string.Empty;
-        return Say($"{Epoch}, {Generation}: [{shares}]{deadline}{backups}");
+        var trial = IsTrial ? ", after a trial" : string.Empty;
+        return Say($"{Epoch}, {Generation}: [{shares}]{deadline}{backups}{trial}");
     }
 
     private static string? Refuse(long epoch, int generation, ReadOnlySpan<int> shares, long deadlineNs, int backups)
@@ -281,6 +292,7 @@ public sealed class JobPlan : IEquatable<JobPlan>
         Mix(ref hash, (ulong)Epoch.Value, sizeof(long));
         Mix(ref hash, (uint)Generation.Value, sizeof(int));
         Mix(ref hash, (uint)Backups, sizeof(int));
+        Mix(ref hash, IsTrial ? 1u : 0u, sizeof(byte));
         Mix(ref hash, (ulong)DeadlineNs, sizeof(long));
         foreach (var share in _shares)
         {

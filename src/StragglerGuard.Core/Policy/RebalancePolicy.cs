@@ -69,7 +69,7 @@ public sealed class RebalancePolicy
     {
         ArgumentNullException.ThrowIfNull(input);
         ThrowIfMalformed(input);
-        if (HoldWithoutLooking(input) is { } hold)
+        if ((HoldWithoutSpeeds(input) ?? HoldForUnknown(input)) is { } hold)
         {
             return hold;
         }
@@ -98,8 +98,13 @@ public sealed class RebalancePolicy
         };
     }
 
-    private PolicyDecision.Hold? HoldWithoutLooking(PolicyInput input)
+    /// <summary>What forbids a new deal whatever the speeds are: a large job's caller need not collect them then.</summary>
+    /// <param name="input">Its lists of speeds are not looked at, and may be empty.</param>
+    /// <returns>The same hold as <see cref="Decide"/> would give; null where the speeds decide.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="input"/> is null.</exception>
+    public PolicyDecision.Hold? HoldWithoutSpeeds(PolicyInput input)
     {
+        ArgumentNullException.ThrowIfNull(input);
         if (input.PendingPlan is { } pending)
         {
             return Hold(HoldCause.PlanPending, $"the plan of {pending} is not in force yet");
@@ -122,6 +127,12 @@ public sealed class RebalancePolicy
             return Hold(HoldCause.Brake, $"{flagged} of {n} ranks are flagged, more than {_options.BrakeShare:P0}: the cause is common");
         }
 
+        return null;
+    }
+
+    private static PolicyDecision.Hold? HoldForUnknown(PolicyInput input)
+    {
+        var n = input.InForce.Ranks;
         var unknown = 0;
         var first = -1;
         for (var rank = n - 1; rank >= 0; rank--)

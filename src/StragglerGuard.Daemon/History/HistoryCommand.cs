@@ -22,7 +22,18 @@ internal static class HistoryCommand
         var job = new Option<string?>("--job") { Description = "Only what was decided about this job.", HelpName = "J" };
         var json = new Option<bool>("--json") { Description = "One JSON object a line, an entry each." };
         var follow = new Option<bool>("--follow") { Description = "Stay, and print what is decided from now on, too, until interrupted." };
-        var command = new Command("history", "Prints the decisions that a ledger holds, the oldest first. The guardian may go on writing it.")
+        var command = new CommandWithNotes(
+            "history",
+            "Prints the decisions that a ledger holds, the oldest first. The guardian may go on writing it.",
+            [
+                "Damage:",
+                "  A ledger that fails its check is shown up to the entry where it does; what to do with it is said on stderr.",
+                "",
+                "Exit codes:",
+                "  0  all entries were printed",
+                "  1  they could not be written",
+                "  2  arguments or the ledger can't be used, or the ledger is damaged; one message says why",
+            ])
         {
             ledger, job, json, follow,
         };

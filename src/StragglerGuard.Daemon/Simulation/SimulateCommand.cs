@@ -17,10 +17,16 @@ internal static class SimulateCommand
         var json = new Option<bool>("--json") { Description = "End with the result as one JSON object on one line." };
         Option<long?> seed = WholeNumber("--seed", "N", 0, int.MaxValue, "The seed of the noise, instead of the scenario's.");
         Option<long?> steps = WholeNumber("--steps", "N", 1, Scenario.StepsMax, "How many steps to run, instead of the scenario's length.");
-        var command = new Command(
+        var command = new CommandWithNotes(
             "simulate",
             "Runs the guardian and its policy against a scenario, and prints throughput unguarded, guarded, bound (the best possible under each event) and ideal "
-            + "(no event), and each decision. The same scenario and seed print the same.")
+            + "(no event), and each decision. The same scenario and seed print the same.",
+            [
+                "Exit codes:",
+                "  0  the scenario was played, whatever came of it",
+                "  1  the result could not be written",
+                "  2  arguments or the scenario can't be used; all of its faults at once, each with line, position and key",
+            ])
         {
             file, json, seed, steps,
         };

@@ -84,8 +84,12 @@ internal static class SimulateText
             _ => Say($"own work ×{one.Factor} in {one.Probability * 100:0.##} % of the steps"),
         };
         string answer = figures.FirstPlanStep is { } step ? Say($"first plan in force at step {step}") : "no plan";
-        return Say($"{one.Name}: {what} of replica {ranges}{more}, {(one.IsTimed ? "" : "step ")}{one.From}{unit} to {until}; {answer}");
+        return Say($"{one.Name}: {what} of replica {ranges}{more}, {(one.IsTimed ? "" : "step ")}{one.From}{unit} to {until}; {answer}{Remark(one.Kind)}");
     }
+
+    private static string Remark(ScenarioEventKind kind) => kind == ScenarioEventKind.Link
+        ? " (the guardian sends nobody away for a slow link: in one ring all wait alike, so the ranks' reports don't tell whose it is; the bound knows)"
+        : "";
 
     private static string Outcome(SimulatedDecision decision) =>
         decision.PredictedStepSeconds is not { } predicted ? ""

@@ -1,18 +1,5 @@
 namespace StragglerGuard.Actuators;
 
-/// <summary>What is done to a node.</summary>
-public enum ActuationKind
-{
-    /// <summary>Taken out of service.</summary>
-    Drain = 0,
-
-    /// <summary>Moved to a pool.</summary>
-    Move = 1,
-
-    /// <summary>Taken back into service.</summary>
-    Readmit = 2,
-}
-
 /// <summary>How an action went.</summary>
 public enum ActuationStatus
 {

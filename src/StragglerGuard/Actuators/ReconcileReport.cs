@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Actuators;
 

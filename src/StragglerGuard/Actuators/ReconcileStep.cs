@@ -1,3 +1,5 @@
+using StragglerGuard.Ledger;
+
 namespace StragglerGuard.Actuators;
 
 /// <summary>The least that is missing between what a node is and what it shall be. Pure: the same reading gives the same step.</summary>
@@ -39,8 +41,8 @@ internal sealed record ReconcileStep(ReconcileState State, string Reason, IReadO
         return (isToMove, isToReadmit) switch
         {
             // The pool first: a node that is back in service in the wrong pool gets the wrong work.
-            (true, true) => Act($"to be moved to {pool} and taken back", ActuationKind.Move, ActuationKind.Readmit),
-            (true, false) => Act($"to be moved to {pool}", ActuationKind.Move),
+            (true, true) => Act($"to be moved to {pool} and taken back", ActuationKind.MoveToPool, ActuationKind.Readmit),
+            (true, false) => Act($"to be moved to {pool}", ActuationKind.MoveToPool),
             (false, true) => Act("to be taken back", ActuationKind.Readmit),
             _ => Settled(observed.Pools.Count == 0 ? "in service" : $"in service in {string.Join(", ", observed.Pools)}"),
         };

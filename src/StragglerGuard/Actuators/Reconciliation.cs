@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Actuators;
 
@@ -97,11 +98,11 @@ internal sealed class Reconciliation(
         int round, NodeId node, ActuationKind kind, DesiredNode wish, CancellationToken cancellationToken)
     {
         var key = wish.ActionKey;
-        var pool = kind == ActuationKind.Move ? ((DesiredNode.Serve)wish).Pool : null;
+        var pool = kind == ActuationKind.MoveToPool ? ((DesiredNode.Serve)wish).Pool : null;
         var outcome = kind switch
         {
             ActuationKind.Drain => await actuator.DrainAsync(node, key, ((DesiredNode.Drained)wish).Reason, cancellationToken).ConfigureAwait(false),
-            ActuationKind.Move => await actuator.MoveAsync(node, pool!, key, cancellationToken).ConfigureAwait(false),
+            ActuationKind.MoveToPool => await actuator.MoveAsync(node, pool!, key, cancellationToken).ConfigureAwait(false),
             _ => await actuator.ReadmitAsync(node, key, cancellationToken).ConfigureAwait(false),
         };
         return new ActuationAttempt(round, node, kind, key, pool, outcome);

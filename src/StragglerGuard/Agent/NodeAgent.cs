@@ -231,6 +231,7 @@ public sealed class NodeAgent : IDisposable
                     member.Reader.Lost, member.Reader.Torn, member.Guard.SplitVotes, left)
                 {
                     Failure = member.Guard.Failure,
+                    Trial = member.Guard.Trial,
                 });
                 if (left)
                 {

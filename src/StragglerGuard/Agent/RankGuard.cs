@@ -45,6 +45,7 @@ public sealed class RankGuard : IDisposable
     private long _refusedOffers;
     private MicroBatchRange _current;
     private GroupFailure? _failure;
+    private RankTrial? _trial;
     private bool _disposed;
 
     internal RankGuard(
@@ -76,6 +77,12 @@ public sealed class RankGuard : IDisposable
     /// its slot it joins that generation. Every rank learns it from the same vote.
     /// </summary>
     public bool MustRegroup => Plan.Generation != Enrollment.Generation;
+
+    /// <summary>
+    /// Whether the plan in force asks for a trial: before the next step the rank computes a micro-batch that does not count, at once after the
+    /// last step, when all others do, and says with <see cref="Tried"/> how long it took.
+    /// </summary>
+    public bool MustTry => Plan.IsTrial && !MustRegroup && _trial?.Epoch != Plan.Epoch;
 
     /// <summary>The step that begins next.</summary>
     public long NextStep => _nextStep;
@@ -206,6 +213,23 @@ public sealed class RankGuard : IDisposable
         }
 
         return outcome.TotalWeight;
+    }
+
+    /// <summary>The last trial; null before the first.</summary>
+    internal RankTrial? Trial => Volatile.Read(ref _trial);
+
+    /// <summary>Tells the guardian what the micro-batch took that <see cref="MustTry"/> had asked for.</summary>
+    /// <param name="secondsPerUnit">s, finite, above 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is not.</exception>
+    public void Tried(double secondsPerUnit)
+    {
+        if (!(secondsPerUnit > 0 && double.IsFinite(secondsPerUnit)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(secondsPerUnit), secondsPerUnit, "A finite number above 0.");
+        }
+
+        Volatile.Write(ref _trial, new RankTrial(Plan.Epoch, secondsPerUnit));
+        _agent.Hurry();
     }
 
     /// <summary>Tells the guardian that the group can't go on, at once.</summary>

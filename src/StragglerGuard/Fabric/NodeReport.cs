@@ -28,7 +28,15 @@ public sealed record RankReport(
 {
     /// <summary>Why the rank's group can't go on, and who is to blame; null while it can.</summary>
     public GroupFailure? Failure { get; init; }
+
+    /// <summary>The rank's last trial; null where it was asked for none.</summary>
+    public RankTrial? Trial { get; init; }
 }
+
+/// <summary>What a micro-batch that did not count took a rank, as a plan had asked for: <see cref="JobPlan.IsTrial"/>.</summary>
+/// <param name="Epoch">The plan.</param>
+/// <param name="SecondsPerUnit">s, above 0.</param>
+public sealed record RankTrial(PlanEpoch Epoch, double SecondsPerUnit);
 
 /// <summary>The end of a group as one of its ranks saw it.</summary>
 /// <param name="Culprits">Who caused it; never those that merely noticed.</param>
@@ -72,6 +80,9 @@ public enum RankAbilities
 
     /// <summary>It leaves its group and joins another when the membership changes.</summary>
     Regroup = 8,
+
+    /// <summary>It tries a micro-batch that does not count where a plan asks for it.</summary>
+    Trial = 16,
 }
 
 /// <summary>

@@ -38,6 +38,9 @@ internal sealed record DeskView
     /// <summary>The class that each member computes on; the first rank's, of several.</summary>
     public required IReadOnlyList<DeviceClass> Classes { get; init; }
 
+    /// <summary>For which ranks their class stands in, in words; null where for none.</summary>
+    public string? Priors { get; init; }
+
     /// <summary>When a step was, by <see cref="NowSeconds"/>: as many steps ago as it is.</summary>
     public double SecondsAt(long step) => NowSeconds - (Math.Max(0, Step - step) * StepSeconds);
 

@@ -13,6 +13,9 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
     /// <summary>What was decided about it so far.</summary>
     public required MitigationBook Book { get; init; }
 
+    /// <summary>Whether this guardian is in charge of it.</summary>
+    public required JobCharge Charge { get; init; }
+
     /// <summary>What its generation took over.</summary>
     public required JobContext Context { get; init; }
 
@@ -65,9 +68,18 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
 
     public void PublishMetrics() => metrics.Publish(Judge.Status(), Judge.WorldSize);
 
-    public JobStatus Status()
+    /// <summary>What is known now.</summary>
+    /// <param name="objection">What keeps the guardian from deciding, or was lost to it; null where nothing does.</param>
+    /// <param name="isFinal">Whether it will never decide again: what the policy would say then is beside the point.</param>
+    public JobStatus Status(string? objection, bool isFinal)
     {
         JobStatus status = Judge.Status() with { Earlier = Earlier };
-        return Fault is null ? status : status with { PolicyReason = Fault };
+        return (Fault, objection) switch
+        {
+            ({ } fault, _) => status with { PolicyReason = fault },
+            (_, { } final) when isFinal => status with { PolicyReason = final },
+            (_, { } also) => status with { PolicyReason = $"{status.PolicyReason}; {also}" },
+            _ => status,
+        };
     }
 }

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Threading.Channels;
+using StragglerGuard.Actuators;
 using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
@@ -32,13 +34,13 @@ public sealed class GuardianService : IAsyncDisposable
 
     private readonly IGuardianPort _port;
     private readonly IDecisionLedger _ledger;
-    private readonly LedgerPlace _place;
-    private readonly WallClock _clock = new();
     private readonly Lock _gate = new();
     private readonly JobRoster _roster;
+    private readonly Commitments _commitments;
+    private readonly GuardedNodes? _nodes;
     private readonly CancellationTokenSource _closing = new();
+    private readonly ConcurrentQueue<string> _complaints = new();
     private readonly Task _running;
-    private readonly List<LedgerEntry> _begun = [];
     private long _reportsRefused;
     private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
@@ -51,7 +53,19 @@ public sealed class GuardianService : IAsyncDisposable
     /// <param name="ledger">Where decisions are kept.</param>
     /// <param name="options">The guard's options.</param>
     /// <param name="instruments">What is measured.</param>
-    public GuardianService(IGuardianFabric fabric, IDecisionLedger ledger, StragglerGuardOptions options, GuardInstruments instruments)
+    /// <param name="actuators">
+    /// Who takes the nodes of evicted workers out of service, and back; null for nobody. The owner disposes of the actuator, after this.
+    /// </param>
+    public GuardianService(
+        IGuardianFabric fabric, IDecisionLedger ledger, StragglerGuardOptions options, GuardInstruments instruments, ActuatorSetup? actuators = null)
+        : this(fabric, ledger, options, instruments, actuators, TimeProvider.System)
+    {
+    }
+
+    /// <summary>As the other, with what the waits of the actuations run on.</summary>
+    internal GuardianService(
+        IGuardianFabric fabric, IDecisionLedger ledger, StragglerGuardOptions options, GuardInstruments instruments, ActuatorSetup? actuators,
+        TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(fabric);
         ArgumentNullException.ThrowIfNull(ledger);
@@ -59,8 +73,15 @@ public sealed class GuardianService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(instruments);
         _port = fabric.OpenGuardian();
         _ledger = ledger;
-        _place = new LedgerPlace(ledger, Learn);
         _roster = new JobRoster(options, instruments);
+        ActuationDesk? desk = actuators?.Actuator is null ? null : new ActuationDesk(NodeNaming.Of(options.Actuators));
+        _commitments = new Commitments(_port, ledger, _roster, options.Ledger.Modes, desk, Complain);
+        lock (_gate)
+        {
+            _commitments.TryCatchUp();
+        }
+
+        _nodes = desk is null ? null : new GuardedNodes(actuators!, desk, _commitments, _roster, _gate, Complain, time);
         _running = Task.Run(RunAsync);
     }
 
@@ -71,29 +92,49 @@ public sealed class GuardianService : IAsyncDisposable
     public event Action<LedgerEntry>? Decided;
 
     /// <summary>
+    /// Told, in words, of everything that keeps the guardian from deciding or carrying out: a ledger that can't be written, another guardian
+    /// that took over, decisions that the ledger lost, a scheduler that does not do as it is asked. On the guardian's thread; must be quick.
+    /// </summary>
+    public event Action<string>? Complained;
+
+    /// <summary>
     /// Reports of a rank that could not be used: of an older generation than the job's newest, of another world size or batch than the
     /// generation's first report named, impossible in themselves, or of a job that is judged no longer (<see cref="LastFault"/>).
     /// </summary>
     public long ReportsRefused => Interlocked.Read(ref _reportsRefused);
 
     /// <summary>
-    /// The last mistake of the guardian's own, in words; null while there was none. A job that ran into one is judged no longer, which its
-    /// <see cref="JobStatus.PolicyReason"/> says; the other jobs are.
+    /// The last mistake of the guardian's own, or the last of what <see cref="Complained"/> was told, in words; null while there was none. A
+    /// job that ran into a mistake is judged no longer, which its <see cref="JobStatus.PolicyReason"/> says; the other jobs are.
     /// </summary>
     public string? LastFault => _lastFault;
 
+    /// <summary>What this guardian is called in the ledger: machine, process, and since when.</summary>
+    public string Name => _commitments.Name;
+
     /// <summary>
     /// Changes what the guardian may do for a job, from a step on, whatever was said before about later steps; holds for its later
-    /// generations, too. A plan that is on its way already is not called back.
+    /// generations, too, and for a guardian that goes on with the same ledger after a restart. A plan that is on its way already is not
+    /// called back.
     /// </summary>
     /// <param name="job">The job; it need not have reported yet.</param>
     /// <param name="mode">Observe, advise or act.</param>
-    /// <param name="fromStep">The first step whose frame is judged under the mode.</param>
-    public void SetMode(JobId job, PolicyMode mode, long fromStep = 0)
+    /// <param name="fromStep">The first step whose frame is judged under the mode, 0 or more.</param>
+    /// <param name="reason">Who changes it, or why; stands in the ledger.</param>
+    /// <remarks>
+    /// It is obeyed at once, also where the ledger can't be written: that follows as soon as it can. Where nothing changes nothing is written.
+    /// </remarks>
+    public void SetMode(JobId job, PolicyMode mode, long fromStep = 0, string reason = "set by the program that the guard is part of")
     {
+        ArgumentNullException.ThrowIfNull(reason);
         lock (_gate)
         {
-            _roster.ModesOf(job).Set(mode, fromStep);
+            _commitments.TryCatchUp();
+            if (_roster.ModesOf(job).Set(mode, fromStep))
+            {
+                Generation generation = _roster.Find(job)?.Judge.Generation ?? default;
+                _commitments.Record(new ModeChanged(job, generation, fromStep, mode, reason));
+            }
         }
     }
 
@@ -104,7 +145,13 @@ public sealed class GuardianService : IAsyncDisposable
     {
         lock (_gate)
         {
-            return _roster.Find(job)?.Status();
+            if (_roster.Find(job) is not { } guarded)
+            {
+                return null;
+            }
+
+            string? objection = _commitments.Objection(guarded, out bool isFinal);
+            return guarded.Status(objection, isFinal);
         }
     }
 
@@ -141,6 +188,13 @@ public sealed class GuardianService : IAsyncDisposable
 
         await _closing.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
+        CarryOn(_commitments.WriteWaiting);
+        Tell();
+        if (_nodes is not null)
+        {
+            await _nodes.DisposeAsync().ConfigureAwait(false);
+        }
+
         _port.Dispose();
         _closing.Dispose();
     }
@@ -190,7 +244,6 @@ public sealed class GuardianService : IAsyncDisposable
 
     private void Take(NodeReport report)
     {
-        List<LedgerEntry> decided = [];
         List<GuardedJob> heard = [];
         lock (_gate)
         {
@@ -219,16 +272,13 @@ public sealed class GuardianService : IAsyncDisposable
             foreach (GuardedJob job in heard)
             {
                 job.HeardNs = MonotonicClock.NowNs();
-                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => Commit(job, decide, decided)));
+                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => _commitments.Commit(job, decide)));
+                TryJudge(job, _ => _commitments.ReportLost(job));
             }
         }
 
-        decided.InsertRange(0, _begun);
-        _begun.Clear();
-        foreach (LedgerEntry entry in decided)
-        {
-            Tell(entry);
-        }
+        CarryOn(() => _nodes?.Note(report.Node));
+        Tell();
 
         lock (_gate)
         {
@@ -242,15 +292,44 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
-    private void Tell(LedgerEntry entry)
+    /// <summary>Tells who listens what stands since the last time, and what went wrong.</summary>
+    private void Tell()
+    {
+        IReadOnlyList<LedgerEntry> told;
+        lock (_gate)
+        {
+            told = _commitments.TakeTold();
+        }
+
+        foreach (LedgerEntry entry in told)
+        {
+            Tell(() => Decided?.Invoke(entry));
+        }
+
+        while (_complaints.TryDequeue(out string? complaint))
+        {
+            Tell(() => Complained?.Invoke(complaint));
+        }
+    }
+
+    private void Tell(Action listener)
     {
         try
         {
-            Decided?.Invoke(entry);
+            listener();
         }
         catch (Exception mistake)
         {
             _lastFault = $"a listener to decisions failed: {mistake.Message}";
+        }
+    }
+
+    private void Complain(string what)
+    {
+        _lastFault = what;
+        if (Complained is not null)
+        {
+            _complaints.Enqueue(what);
         }
     }
 
@@ -264,41 +343,6 @@ public sealed class GuardianService : IAsyncDisposable
         }
 
         return isJudged;
-    }
-
-    /// <summary>Into the ledger first, down to the agents after.</summary>
-    private LedgerEntry? Commit(GuardedJob job, Func<long, LedgerDecision?> decide, List<LedgerEntry> decided) =>
-        !_port.IsLeader ? null : _place.Commit(decide, _clock.Now(), entry =>
-        {
-            decided.Add(entry);
-            if (entry.Decision is PlanDecided plan)
-            {
-                job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
-                _port.Offer(job.Pending);
-            }
-        });
-
-    /// <summary>
-    /// Takes over another guardian's plan: no other may follow before it is in force, and it is offered again, as that guardian may be
-    /// gone.
-    /// </summary>
-    private void Learn(LedgerEntry entry)
-    {
-        if (_roster.Find(entry.Decision.Job) is { } job)
-        {
-            job.Book.Apply(entry);
-            Learn(job, entry.Decision);
-        }
-    }
-
-    private static void Learn(GuardedJob job, LedgerDecision decision)
-    {
-        if (decision is PlanDecided plan
-            && job.Judge.Generation == plan.Generation
-            && job.Judge.TakeOver(plan))
-        {
-            job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
-        }
     }
 
     /// <summary>
@@ -320,7 +364,10 @@ public sealed class GuardianService : IAsyncDisposable
         _complaint = null;
         _complaint = ExamineSelf();
         LookForHangs();
-        OfferPendingAgain();
+        CarryOn(_commitments.WriteWaiting);
+        CarryOn(() => _nodes?.Ask());
+        CarryOn(_commitments.OfferPendingAgain);
+        Tell();
         long beginNs = MonotonicClock.NowNs();
         if (beginNs >= _publishAtNs)
         {
@@ -333,6 +380,22 @@ public sealed class GuardianService : IAsyncDisposable
         _lastTickNs = MonotonicClock.NowNs();
     }
 
+    /// <summary>Does what concerns no job alone. A mistake in it must not end the guard of all.</summary>
+    private void CarryOn(Action part)
+    {
+        try
+        {
+            lock (_gate)
+            {
+                part();
+            }
+        }
+        catch (Exception mistake)
+        {
+            Complain($"{mistake.GetType().Name}: {mistake.Message}");
+        }
+    }
+
     private void LookForHangs()
     {
         long nowNs = MonotonicClock.NowNs();
@@ -342,29 +405,6 @@ public sealed class GuardianService : IAsyncDisposable
             foreach (GuardedJob job in _roster.Jobs)
             {
                 TryJudge(job, judge => judge.LookForHangs(nowNs, lateNs > PauseSeconds * 1e9 ? lateNs : 0));
-            }
-        }
-    }
-
-    private void OfferPendingAgain()
-    {
-        lock (_gate)
-        {
-            foreach (GuardedJob job in _roster.Jobs)
-            {
-                if (job.Pending is not { } pending)
-                {
-                    continue;
-                }
-
-                if (job.HasEnded || job.Judge.EpochInForce >= pending.Plan.Epoch)
-                {
-                    job.Pending = null;
-                }
-                else if (_port.IsLeader)
-                {
-                    _port.Offer(pending);
-                }
             }
         }
     }
@@ -405,58 +445,15 @@ public sealed class GuardianService : IAsyncDisposable
         return Begin(rank);
     }
 
-    /// <summary>
-    /// A generation that a plan began is heard of: who left by that plan, and who came back, is put down, once. The plan itself stands in the
-    /// ledger since before anyone heard of it, so a guardian that was killed in between finds it there and does the same.
-    /// </summary>
-    private void PutDownMoves(GuardedJob job)
-    {
-        if (job.Context.Begun is not { } begun || job.Book.IsInForce(begun.Plan.Epoch))
-        {
-            return;
-        }
-
-        List<LedgerEntry> written = [];
-        JobPlan plan = begun.Plan;
-        long step = begun.Step;
-        Put(_ => new PlanInForce(begun.Job, plan.Generation, step, plan.Epoch, $"{plan.Generation} has begun under it"));
-        for (int slot = 0; slot < plan.Slots; slot++)
-        {
-            int replica = slot;
-            bool isMember = plan.Shares[slot] != JobPlan.NotMember;
-            if (isMember == job.Book.Evicted.ContainsKey(slot))
-            {
-                WorkerId worker = job.Former?.WorkerOf(slot) ?? (job.Standby.TryGetValue(slot, out StandbyReport? waiting) ? waiting.Worker
-                    : job.Book.Evicted.TryGetValue(slot, out WorkerEvicted? known) ? known.Worker
-                    : new WorkerId(new NodeId("unknown"), $"slot-{slot}"));
-                Put(_ => isMember
-                    ? new WorkerReadmitted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason)
-                    : new WorkerEvicted(begun.Job, plan.Generation, step, worker, replica, job.PoolOf(replica), begun.Reason));
-            }
-        }
-
-        _begun.AddRange(written);
-
-        void Put(Func<long, LedgerDecision?> decide)
-        {
-            if (Commit(job, decide, written) is { } entry)
-            {
-                job.Book.Apply(entry);
-            }
-        }
-    }
-
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
     private GuardedJob? Begin(RankEnrollment first)
     {
         try
         {
-            _place.CatchUp();
+            _commitments.CatchUp();
             List<LedgerEntry> known = [.. _ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
-            GuardedJob job = _roster.Begin(first, known, _clock.Now());
-            known.ForEach(entry => Learn(job, entry.Decision));
-            PutDownMoves(job);
-
+            GuardedJob job = _roster.Begin(first, known, _commitments.Now);
+            TryJudge(job, _ => _commitments.Begin(job, known));
             return job;
         }
         catch (Exception impossible)

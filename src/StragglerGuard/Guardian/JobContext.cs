@@ -21,6 +21,9 @@ internal sealed record JobContext(MitigationBook Book, IReadOnlyDictionary<int, 
     /// <summary>What a micro-batch took the job in the generation before, s; NaN where nobody saw it.</summary>
     public double FormerSecondsPerUnit { get; init; } = double.NaN;
 
+    /// <summary>The time, s since 1970, so many seconds of steps after the generation began.</summary>
+    public double SecondsAfter(double elapsedSeconds) => MitigationBook.SecondsOf(BeganAt) + elapsedSeconds;
+
     /// <summary>Of a job that nothing was heard of.</summary>
     public static JobContext New(MitigationOptions options) => new(new MitigationBook(options), new SortedDictionary<int, StandbyReport>());
 }

@@ -16,12 +16,6 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
-    /// <summary>
-    /// How far a ledger may lie behind the plan in force, as one that was begun anew does, and be brought level. Beyond it the epoch in
-    /// force is more likely nonsense than old.
-    /// </summary>
-    private const long NumbersSkippedMax = 4_096;
-
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
@@ -35,29 +29,21 @@ internal sealed class JobJudge
     private readonly StepClock _clock;
     private readonly DetectionEvents _events = new();
     private readonly SpeedEstimator _speeds;
-    private readonly RebalancePolicy _policy;
     private readonly PlanHistory _plans;
     private readonly VerdictBook _verdicts;
     private readonly ChangeBook _changes = new();
     private readonly HangWatch _hangs;
-    private readonly double[] _secondsPerUnit;
-    private readonly double[] _recentSecondsPerUnit;
+    private readonly TrialBook _trials;
     private readonly double[] _waitCausedSeconds;
     private readonly long[] _newestStartNs;
     private readonly ReplicaNumbers _numbers;
     private readonly bool _planIsKnown;
-    private MemberView? _members;
-    private JobMitigation? _mitigation;
     private JobDetector? _detector;
+    private MitigationLoop? _loop;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
-    private string? _advised;
-    private long _plansDecided;
-    private double? _predictedGain;
     private int _enrolled;
     private int _left;
-    private bool _planIsSeen;
-    private bool _failureJudged;
 
     /// <summary>Opens the book of a generation.</summary>
     /// <param name="first">The first rank that reports.</param>
@@ -82,17 +68,15 @@ internal sealed class JobJudge
         _lagStatistics = new LagStatistics(WorldSize, options.Guardian.LagWindowSteps);
         _clock = new StepClock(WorldSize);
         _speeds = new SpeedEstimator(WorldSize);
-        _policy = new RebalancePolicy(options.Policy.ToPolicyOptions());
         Slots = first.Slots;
         _planIsKnown = plan is not null;
         _plans = new PlanHistory(plan ?? JobPlan.Even(TotalMicroBatches, Slots, Generation));
         _numbers = new ReplicaNumbers(WorldSize);
         _verdicts = new VerdictBook(WorldSize);
-        _secondsPerUnit = new double[WorldSize];
-        _recentSecondsPerUnit = new double[WorldSize * SpeedEstimator.WindowSamples];
         _waitCausedSeconds = new double[WorldSize];
         _newestStartNs = new long[WorldSize];
         _hangs = new HangWatch(WorldSize);
+        _trials = new TrialBook(WorldSize);
         Enroll(first);
     }
 
@@ -119,10 +103,10 @@ internal sealed class JobJudge
     public JobPlan? Successor => _plans.Newest is { } newest && newest.Generation != Generation ? newest : null;
 
     /// <summary>The time of the last frame: the guardian's wall clock when the generation began, and the time of its steps since, s since 1970.</summary>
-    public double NowSeconds => MitigationBook.SecondsOf(_context.BeganAt) + _clock.ElapsedSeconds;
+    public double NowSeconds => _context.SecondsAfter(_clock.ElapsedSeconds);
 
-    /// <summary>What a micro-batch takes the job now, s; NaN while unknown.</summary>
-    public double SecondsPerUnit => _clock.StepSeconds is { } seconds ? seconds / TotalMicroBatches : double.NaN;
+    /// <summary>What a micro-batch takes the job since a plan or a verdict last changed, s; NaN while unknown.</summary>
+    public double SecondsPerUnit => (_loop?.StepSecondsSinceChange ?? double.NaN) / TotalMicroBatches;
 
     /// <summary>The worker that has a slot in this generation; null where none has.</summary>
     public WorkerId? WorkerOf(int slot) => Array.Find(_ranks, rank => rank?.Slot == slot)?.Worker;
@@ -149,26 +133,20 @@ internal sealed class JobJudge
             known = rank;
             if (++_enrolled == WorldSize)
             {
-                BeginPlan();
-                _detector = new JobDetector(
-                    [.. _ranks.Select(member => new RankCohort(member!.Stage, member.DeviceClass))],
-                    new JobDetectorOptions
-                    {
-                        MinimumEffect = _options.Detection.MinimumEffect,
-                        Nodes = [.. _ranks.Select(member => member!.Worker.Node)],
-                    });
+                Begin();
             }
         }
 
         return true;
     }
 
-    /// <summary>All ranks are known: so are the members, and which rank belongs to which of them.</summary>
-    private void BeginPlan()
+    /// <summary>All ranks are known: so are the members, which rank belongs to which of them, and whom each is comparable with.</summary>
+    private void Begin()
     {
+        RankEnrollment[] ranks = _ranks!;
         if (!_planIsKnown)
         {
-            int[] slots = [.. _ranks.Select(rank => rank!.Slot).Distinct().Order()];
+            int[] slots = [.. ranks.Select(rank => rank.Slot).Distinct().Order()];
             int[] even = EvenDeal.Of(TotalMicroBatches, slots.Length);
             int[] shares = [.. Enumerable.Repeat(JobPlan.NotMember, Slots)];
             for (int i = 0; i < slots.Length; i++)
@@ -181,11 +159,34 @@ internal sealed class JobJudge
 
         for (int rank = 0; rank < WorldSize; rank++)
         {
-            _numbers.Set(rank, _plans.InForce.NumberOf(_ranks[rank]!.Slot));
+            _numbers.Set(rank, _plans.InForce.NumberOf(ranks[rank].Slot));
         }
 
-        _members = new MemberView(_numbers, _ranks!, _plans.InForce.Members);
-        _mitigation = new JobMitigation(_options, _context.Book, _members.Members, Slots);
+        _detector = new JobDetector(
+            [.. ranks.Select(member => new RankCohort(member.Stage, member.DeviceClass))],
+            new JobDetectorOptions
+            {
+                MinimumEffect = _options.Detection.MinimumEffect,
+                Nodes = [.. ranks.Select(member => member.Worker.Node)],
+            });
+        var known = new GenerationKnowledge
+        {
+            Job = Job,
+            Generation = Generation,
+            Slots = Slots,
+            TotalMicroBatches = TotalMicroBatches,
+            Ranks = ranks,
+            Numbers = _numbers,
+            Members = new MemberView(_numbers, ranks, _plans.InForce.Members),
+            Plans = _plans,
+            Clock = _clock,
+            Speeds = _speeds,
+            Verdicts = _verdicts,
+            Detector = _detector,
+            Trials = _trials,
+            MinimumEffect = _options.Detection.MinimumEffect,
+        };
+        _loop = new MitigationLoop(known, _context, _modes, _options);
     }
 
     /// <summary>Takes what is new of one rank. Nothing is judged before <see cref="JudgeFrames"/>.</summary>
@@ -204,6 +205,11 @@ internal sealed class JobJudge
                 newestNs = Math.Max(newestNs, timing.StartNs);
                 _hangs.Note(timing.Rank, timing.Step);
             }
+        }
+
+        if (report.Trial is { } trial)
+        {
+            _trials.Note(report.Enrollment.Rank, trial);
         }
 
         if (report.Failure is { } failure)
@@ -235,9 +241,9 @@ internal sealed class JobJudge
             Judge(frame, observerComplaint, commit);
         }
 
-        if (_failures.Count > 0)
+        if (_failures.Count > 0 && Successor is null)
         {
-            JudgeFailure(commit);
+            _loop?.JudgeFailure(_failures.Values.First(), commit);
         }
     }
 
@@ -254,12 +260,11 @@ internal sealed class JobJudge
 
     private void Judge(StepFrame frame, string? observerComplaint, Commitment commit)
     {
-        if (_clock.Add(frame, _plans) is { } seconds && _mitigation?.StepTook(seconds) is { } grade)
+        if (_clock.Add(frame, _plans) is { } seconds)
         {
-            Graded(grade, frame.Step, commit);
+            _loop?.StepTook(seconds, frame.Step, commit);
         }
 
-        JobPlan before = _plans.InForce;
         _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
         _lagStatistics.Add(in _lastLag, _lag.LagNs);
@@ -269,7 +274,7 @@ internal sealed class JobJudge
         }
 
         _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
-        if (_detector is not { } detector || _members is not { } members)
+        if (_detector is not { } detector || _loop is not { } loop)
         {
             // Whom the missing ranks are comparable with, and how much they may be dealt, is not known yet.
             _policyReason = $"{_enrolled} of {WorldSize} ranks have reported";
@@ -280,210 +285,13 @@ internal sealed class JobJudge
         detector.Update(frame, in _lastLag, _lag.LagNs, _events);
         foreach (DetectionEvent found in _events)
         {
-            Conclude(in found, frame.Step, detector, commit);
+            Conclude(in found, frame.Step, detector, loop, commit);
         }
 
-        SeePlan(before, frame.Step, commit);
-        _mitigation!.Take(frame, members, _plans.InForce, _clock.OverheadSeconds ?? 0);
-        Decide(frame.Step, observerComplaint, detector, members, commit);
+        loop.Take(frame, observerComplaint, commit);
     }
 
-    /// <summary>A plan that this frame is the first to show is graded from here on.</summary>
-    private void SeePlan(JobPlan before, long step, Commitment commit)
-    {
-        JobPlan plan = _plans.InForce;
-        bool begins = !_planIsSeen && _context.Begun is not null;
-        _planIsSeen = true;
-        if (plan.Epoch == before.Epoch && !begins)
-        {
-            return;
-        }
-
-        PlanDecided? decided = _context.Book.Plan(plan.Epoch) ?? (begins ? _context.Begun : null);
-        if (decided is null)
-        {
-            return;
-        }
-
-        if (!begins)
-        {
-            // A generation's first plan is put down by who opens its book.
-            Commit(commit, _ => new PlanInForce(Job, Generation, step, plan.Epoch, $"every rank computes under it since step {step}"));
-        }
-
-        long onset = _verdicts.Flagged.IsEmpty ? step : FlaggedMembers(_members!).Min(flagged => flagged.OnsetStep);
-        if (_mitigation!.InForce(
-            plan, begins ? null : before, decided.Kind, decided.PredictedGain, step, Math.Min(onset, step),
-            begins ? _context.FormerSecondsPerUnit : double.NaN) is { } superseded)
-        {
-            Graded(superseded, step, commit);
-        }
-    }
-
-    private void Graded(PlanGrade grade, long step, Commitment commit)
-    {
-        Commit(commit, _ => new PlanGraded(
-            Job, Generation, step, grade.Epoch, grade.Kind, RatioOf(grade.PredictedGain), RatioOf(grade.RealisedGain), grade.IsRolledBack,
-            grade.Reason));
-        if (grade.IsRolledBack && grade.Epoch == EpochInForce && _mitigation?.Former is { } former && _modes.At(step) == PolicyMode.Act)
-        {
-            Offer(
-                new ScoredPlan(
-                    new MitigationCandidate
-                    {
-                        Kind = grade.Kind,
-                        Prediction = new MitigationPrediction(_clock.StepSeconds ?? 1, 1 / RatioOf(grade.RealisedGain)),
-                        OneOffCostSeconds = 0,
-                        OnsetSeconds = 0,
-                        Reason = $"back to the plan of {former.Epoch}: {grade.Reason}",
-                    },
-                    Generation, former.Shares.ToArray(), former.DeadlineNs, former.Backups),
-                $"back to the plan of {former.Epoch}: {grade.Reason}", step, commit);
-        }
-    }
-
-    /// <summary>Time per sample before over after, from the share that is won.</summary>
-    private static double RatioOf(double gain) => 1 / (1 - gain);
-
-    private void Decide(
-        long step, string? observerComplaint, JobDetector detector, MemberView members, Commitment commit)
-    {
-        PolicyMode mode = _modes.At(step);
-        PolicyDecision rebalance = _policy.Decide(InputAt(step, mode, observerComplaint, members));
-        _policyReason = rebalance.Reason;
-        if (_options.Mitigation.Allowed == MitigationChoice.None
-            || ViewAt(step, members, rebalance) is not { } view
-            || _mitigation!.Decide(
-                view, mode, observerComplaint, _plans.Offers.Pending, _plans.StepsSinceLastPlan(step),
-                number => EvidenceOn(number, detector)) is not { HadCandidates: true } review)
-        {
-            return;
-        }
-
-        Follow(review, mode, step, commit);
-    }
-
-    /// <summary>Does what the policy said, or tells of it.</summary>
-    private void Follow(JobMitigation.Review review, PolicyMode mode, long step, Commitment commit)
-    {
-        _policyReason = review.Decision.Reason;
-        foreach (MitigationRefusal refusal in review.Decision.Refusals)
-        {
-            if (mode != PolicyMode.Observe && IsOfWeight(refusal.Cause) && _context.Book.IsNews(Generation, refusal))
-            {
-                Commit(commit, _ => new MitigationRefused(Job, Generation, step, refusal.Kind, refusal.Reason));
-            }
-        }
-
-        if (review.Decision is not MitigationDecision.Propose propose || review.Plan is not { } plan)
-        {
-            return;
-        }
-
-        if (propose.Acted)
-        {
-            Offer(plan, propose.Reason, step, commit);
-        }
-        else if (mode == PolicyMode.Advise)
-        {
-            string advice = $"{propose.Candidate.Kind} {string.Join(' ', plan.Shares)} {plan.DeadlineNs} {plan.Backups}";
-            if (advice != _advised)
-            {
-                _advised = advice;
-                Commit(commit, _ => new MitigationAdvised(Job, Generation, step, propose.Candidate.Kind, plan.Shares, propose.Reason));
-            }
-        }
-    }
-
-    /// <summary>Whether a refusal is something to keep, and not a matter of the next steps.</summary>
-    private static bool IsOfWeight(RefusalCause cause) => cause is RefusalCause.PlannerObjects or RefusalCause.KindAtRest
-        or RefusalCause.AlwaysLate or RefusalCause.NoTail or RefusalCause.DestructiveBrake or RefusalCause.ProbeDisagrees
-        or RefusalCause.Floor or RefusalCause.BudgetSpent or RefusalCause.OnProbation or RefusalCause.GateClosed;
-
-    /// <summary>The group came to its end: those that are left go on without who ended it, if the policy lets them.</summary>
-    private void JudgeFailure(Commitment commit)
-    {
-        if (Successor is not null || _failureJudged || _members is not { } members || _mitigation is not { } mitigation)
-        {
-            return;
-        }
-
-        GroupFailure failure = _failures.Values.First();
-        int[] culprits = [.. failure.Culprits.Where(rank => rank.Value < WorldSize).Select(rank => _numbers[rank.Value]).Distinct().Order()];
-        long step = Math.Max(0, _clock.LastStep);
-        if (culprits.Length == 0 || ViewAt(step, members, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
-        {
-            return;
-        }
-
-        _failureJudged = true;
-        foreach (Rank culprit in failure.Culprits)
-        {
-            Commit(commit, _ => new HangFound(Job, Generation, step, culprit, failure.Reason));
-        }
-
-        PolicyMode mode = _modes.At(step);
-        if (mitigation.DecideRestart(view, mode, culprits, failure.Reason) is { } review)
-        {
-            Follow(review, mode, step, commit);
-        }
-    }
-
-    private DeskView? ViewAt(long step, MemberView members, PolicyDecision rebalance)
-    {
-        double seconds = _clock.StepSeconds ?? 0;
-        return seconds > 0
-            ? new DeskView
-            {
-                Step = step,
-                NowSeconds = NowSeconds,
-                InForce = _plans.InForce,
-                Members = members,
-                SecondsPerUnit = members.Slowest(_secondsPerUnit),
-                CommonSeconds = _clock.OverheadSeconds ?? 0,
-                StepSeconds = seconds,
-                Rebalance = rebalance,
-                Flagged = FlaggedMembers(members),
-                Standby = _context.Standby,
-                Classes = members.Classes,
-            }
-            : null;
-    }
-
-    private List<(int Number, long OnsetStep)> FlaggedMembers(MemberView members)
-    {
-        var flagged = new SortedDictionary<int, long>();
-        foreach (Rank rank in _verdicts.Flagged.Span)
-        {
-            int number = _numbers[rank.Value];
-            long onset = _verdicts.Standing(rank.Value)!.OnsetStep;
-            flagged[number] = Math.Min(onset, flagged.GetValueOrDefault(number, long.MaxValue));
-        }
-
-        return [.. flagged.Select(pair => (pair.Key, pair.Value))];
-    }
-
-    /// <summary>What is known against a member: that of its ranks which is known best.</summary>
-    private ReplicaEvidence EvidenceOn(int number, JobDetector detector)
-    {
-        Rank? doubted = null;
-        foreach (Rank rank in _verdicts.Flagged.Span)
-        {
-            if (_numbers[rank.Value] == number)
-            {
-                doubted = doubted is null || detector.IsBeyondDoubt(rank) ? rank : doubted;
-            }
-        }
-
-        return new ReplicaEvidence
-        {
-            Replica = _plans.InForce.MemberSlots[number],
-            IsBeyondDoubt = doubted is { } sure && detector.IsBeyondDoubt(sure),
-            GateReason = doubted is { } known ? detector.DescribeDoubt(known) : "",
-        };
-    }
-
-    private void Conclude(in DetectionEvent found, long step, JobDetector detector, Commitment commit)
+    private void Conclude(in DetectionEvent found, long step, JobDetector detector, MitigationLoop loop, Commitment commit)
     {
         string reason = VerdictWriter.Describe(in found, found.Rank is { } rank ? detector.CohortOf(rank) : default);
         switch (found.Kind)
@@ -493,17 +301,19 @@ internal sealed class JobJudge
                 _verdicts.Raise(verdict);
                 _changes.Onset(in found);
                 _speeds.Restart(found.Rank!.Value, found.OnsetStep);
-                Commit(commit, _ => new StragglerFound(Job, Generation, step, verdict));
+                commit(_ => new StragglerFound(Job, Generation, step, verdict));
+                loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.StragglerRecovered:
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
                 _changes.Recovery(in found);
                 _speeds.Restart(recovered, found.ChangedAtStep);
-                Commit(commit, _ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.CommonShiftDetected:
-                Commit(commit, _ => new CommonShiftSeen(Job, Generation, step, reason));
+                commit(_ => new CommonShiftSeen(Job, Generation, step, reason));
                 break;
             case DetectionEventKind.JobLevelChanged:
                 _changes.Level(in found);
@@ -514,76 +324,13 @@ internal sealed class JobJudge
         }
     }
 
-    private PolicyInput InputAt(long step, PolicyMode mode, string? observerComplaint, MemberView members)
-    {
-        _speeds.CopyEstimates(_secondsPerUnit);
-        int recent = _speeds.CopyFrames(_recentSecondsPerUnit);
-        return new PolicyInput
-        {
-            Mode = mode,
-            Step = step,
-            InForce = _plans.InForce.Deal,
-            SecondsPerUnit = members.Slowest(_secondsPerUnit),
-            Lowest = members.Lowest,
-            Highest = members.Highest,
-            CommonStepSeconds = _clock.OverheadSeconds ?? 0,
-            RecentSecondsPerUnit = members.SlowestInEach(_recentSecondsPerUnit.AsMemory(0, recent)),
-            StepsSinceLastPlan = _plans.StepsSinceLastPlan(step),
-            FlaggedRanks = members.Flagged(_verdicts.Flagged),
-            Former = _plans.Former is { } former ? former.Deal.MicroBatches.ToArray() : default,
-            PendingPlan = _plans.Offers.Pending,
-            ObserverComplaint = observerComplaint,
-        };
-    }
-
-    /// <summary>Into the ledger, and from there on its way.</summary>
-    private void Offer(ScoredPlan plan, string reason, long step, Commitment commit)
-    {
-        MitigationCandidate candidate = plan.Candidate;
-        JobPlan? decided = null;
-        bool committed = Commit(commit, sequence =>
-        {
-            var epoch = new PlanEpoch(sequence);
-            if (_plans.Offers.MayOffer(epoch, out string refusal))
-            {
-                decided = plan.Under(epoch);
-                return new PlanDecided(
-                    Job, Generation, step, candidate.Kind, decided, candidate.Prediction.StepSeconds, candidate.Prediction.SamplesPerSecondRatio,
-                    reason);
-            }
-
-            return _plans.Offers.Pending is null && _plans.Offers.InForce.Value - sequence <= NumbersSkippedMax
-                ? new NumberSkipped(Job, Generation, step, refusal)
-                : null;
-        });
-        if (committed && decided is not null)
-        {
-            _plans.Decide(candidate.Kind, decided, step, !_verdicts.Flagged.IsEmpty, candidate.Prediction.StepSeconds, reason);
-            _plansDecided++;
-            _predictedGain = candidate.Prediction.Gain;
-        }
-    }
-
-    private bool Commit(Commitment commit, Func<long, LedgerDecision?> decide)
-    {
-        if (commit(decide) is not { } entry)
-        {
-            return false;
-        }
-
-        _context.Book.Apply(entry);
-        return true;
-    }
-
     /// <summary>Takes over a plan that another guardian decided for this generation.</summary>
     /// <returns>Whether it is one to wait for: of this job's shape, and newer than what is in force.</returns>
     public bool TakeOver(PlanDecided plan)
     {
-        bool taken = plan.Plan.Slots == Slots
+        return plan.Plan.Slots == Slots
             && plan.Plan.Total == TotalMicroBatches
             && _plans.TakeOver(plan.Kind, plan.Plan, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
-        _plansDecided += taken ? 1 : 0;
-        return taken;
     }
 
     /// <summary>What is known now.</summary>
@@ -607,9 +354,9 @@ internal sealed class JobJudge
         Verdicts = _verdicts.Raised,
         Changes = _changes.Seen,
         Plans = _plans.Statuses(),
-        PlansDecided = _plansDecided,
-        PredictedGain = _predictedGain,
-        PolicyReason = _policyReason,
+        PlansDecided = _plans.Decided,
+        PredictedGain = _loop?.PredictedGain,
+        PolicyReason = _loop?.Reason ?? _policyReason,
     };
 
     private RankStatus StatusOf(int rank)
@@ -617,7 +364,7 @@ internal sealed class JobJudge
         LagSummary lag = _lagStatistics.Summarize(new Rank(rank));
         return new RankStatus(
             new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass,
-            _members is null ? 0 : _plans.InForce.Deal.MicroBatches[_numbers[rank]],
+            _loop is null ? 0 : _plans.InForce.Deal.MicroBatches[_numbers[rank]],
             _speeds.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
             _waitCausedSeconds[rank], _detector?.StateOf(new Rank(rank)).Slowdown, _verdicts.Standing(rank));
     }

@@ -1,137 +1,60 @@
 using System.Collections.Immutable;
 using StragglerGuard.Core;
-using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
-using StragglerGuard.Core.Timing;
 using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Guardian;
 
-/// <summary>What could be done about one generation of a job, what is chosen, and what became of it: candidates → policy → grade.</summary>
+/// <summary>What could be done about one generation of a job, and what is chosen: candidates → policy.</summary>
 /// <remarks>No clock and no thread: time comes with the call.</remarks>
 internal sealed class JobMitigation
 {
-    /// <summary>Between two looks for anything but a rebalance, which is looked for at every step.</summary>
-    private const int ReviewEverySteps = 8;
-
     private readonly MitigationBook _book;
     private readonly CandidateDesk _desk;
     private readonly MitigationPolicy _policy;
-    private readonly PlanGrader _grader;
     private readonly ForgoneTime _forgone = new();
-    private readonly OwnTimes _times;
+    private readonly OwnTimes? _times;
     private readonly double _minimumEffect;
     private readonly int _slots;
-    private readonly double[] _scratch;
-    private readonly double[] _ownSecondsPerUnit;
-    private GradingFrame? _unfinished;
-    private JobPlan? _former;
-    private double _formerSecondsPerUnit = double.NaN;
 
     /// <summary>Begins with the members of a generation.</summary>
-    public JobMitigation(StragglerGuardOptions options, MitigationBook book, int members, int slots)
+    public JobMitigation(StragglerGuardOptions options, MitigationOptions thresholds, MitigationBook book, MemberView members, int slots)
     {
-        MitigationOptions thresholds = options.Mitigation.ToMitigationOptions(options.Policy);
         _book = book;
-        _desk = new CandidateDesk(options.Mitigation);
+        _desk = new CandidateDesk(options.Mitigation, thresholds);
         _policy = new MitigationPolicy(thresholds);
-        _grader = new PlanGrader(thresholds);
-        _times = new OwnTimes(members);
+        _times = TailDesk.Serves(members) ? new OwnTimes(members.Members) : null;
         _minimumEffect = options.Detection.MinimumEffect;
         _slots = slots;
-        _scratch = new double[members];
-        _ownSecondsPerUnit = new double[members];
     }
 
-    /// <summary>The plan from before the one in force; null where there was none in this generation.</summary>
-    public JobPlan? Former => _former;
+    /// <summary>Takes a step.</summary>
+    /// <param name="secondsPerUnit">What a micro-batch took each member, s; NaN where unknown.</param>
+    public void Take(ReadOnlySpan<double> secondsPerUnit) => _times?.Add(secondsPerUnit);
 
-    /// <summary>A plan is seen in force: from here on it is graded.</summary>
-    /// <param name="plan">The plan.</param>
-    /// <param name="former">The one before, of the same generation; null where this one began the generation.</param>
-    /// <param name="kind">What it is for.</param>
-    /// <param name="predictedRatio">Samples per second that were promised over those before.</param>
-    /// <param name="fromStep">The first step under it.</param>
-    /// <param name="onsetStep">The first step at which what it answers was there.</param>
-    /// <param name="formerSecondsPerUnit">What a micro-batch took the job in the generation before, s; NaN within one generation.</param>
-    /// <returns>The grade of a plan that was still being graded: unknown.</returns>
-    public PlanGrade? InForce(
-        JobPlan plan, JobPlan? former, MitigationKind kind, double predictedRatio, long fromStep, long onsetStep, double formerSecondsPerUnit)
-    {
-        _former = former;
-        _formerSecondsPerUnit = formerSecondsPerUnit;
-        double gain = predictedRatio > 0 && double.IsFinite(predictedRatio) ? 1 - (1 / predictedRatio) : 0;
-        return _grader.Begin(plan.Epoch, kind, gain, fromStep, onsetStep);
-    }
-
-    /// <summary>The step that was read last took so long: its frame is evidence now.</summary>
-    /// <returns>A grade, where this step decided one.</returns>
-    public PlanGrade? StepTook(double seconds)
-    {
-        PlanGrade? grade = _unfinished is { } frame ? _grader.Observe(frame with { Seconds = seconds }) : null;
-        _unfinished = null;
-        return grade;
-    }
-
-    /// <summary>Takes a frame; how long its step took is known with the next one.</summary>
-    /// <param name="frame">The step.</param>
-    /// <param name="members">Whose its ranks are.</param>
-    /// <param name="plan">The plan that it was taken under.</param>
-    /// <param name="commonSeconds">What a step takes beyond the own work, s.</param>
-    public void Take(StepFrame frame, MemberView members, JobPlan plan, double commonSeconds)
-    {
-        double[] perUnit = members.SecondsPerUnitOf(frame, _ownSecondsPerUnit);
-        _times.Add(perUnit);
-        double work = 0;
-        if (plan.DeadlineNs == 0 && plan.Backups == 0)
-        {
-            work = frame.IsComplete ? plan.Total : double.NaN;
-        }
-        else
-        {
-            // What a late rank did entered with weight 0.
-            for (int rank = 0; rank < frame.Ranks; rank++)
-            {
-                work += frame.IsPresent(rank) ? frame.Weight[rank] > 0 ? frame.WorkUnits[rank] : 0 : double.NaN;
-            }
-        }
-
-        double reckoned = !double.IsNaN(_formerSecondsPerUnit) ? _formerSecondsPerUnit
-            : PlanReckoning.SecondsPerUnit(_grader.Grading is null ? plan : _former ?? plan, perUnit, commonSeconds, _scratch);
-        _unfinished = new GradingFrame(frame.Step, double.NaN, work, reckoned);
-    }
-
-    /// <summary>The job changed so that its last steps say nothing about the next: a rank's speed is another.</summary>
-    public void SpeedsChanged() => _times.Clear();
+    /// <summary>A rank's speed is another: the last steps say nothing about the next.</summary>
+    public void SpeedsChanged() => _times?.Clear();
 
     /// <summary>Looks for something to do.</summary>
-    /// <param name="view">The job.</param>
+    /// <param name="view">The job, of which no plan is on its way.</param>
     /// <param name="mode">How far the guardian may go.</param>
     /// <param name="observerComplaint">Why it distrusts its own view; null where it does not.</param>
-    /// <param name="pending">The plan on its way.</param>
     /// <param name="stepsSinceLastPlan">Null where there was none.</param>
-    /// <param name="evidence">What is known about the members that are flagged, by slot.</param>
-    /// <returns>The decision and the plan behind it; null where nothing was looked for.</returns>
-    public Review? Decide(
-        DeskView view, PolicyMode mode, string? observerComplaint, PlanEpoch? pending, long? stepsSinceLastPlan,
-        Func<int, ReplicaEvidence> evidence)
+    /// <param name="evidence">What is known about a member that is flagged.</param>
+    public Review Decide(
+        DeskView view, PolicyMode mode, string? observerComplaint, long? stepsSinceLastPlan, Func<int, ReplicaEvidence> evidence)
     {
-        bool isDue = view.Step % ReviewEverySteps == 0 || view.Rebalance is PolicyDecision.Propose;
-        if (pending is not null || !isDue)
-        {
-            return null;
-        }
-
-        List<ScoredPlan> plans = _desk.Collect(view, _times, _book);
-        var replicas = view.Flagged.Select(flagged => evidence(flagged.Number)).ToList();
+        List<ReplicaEvidence> replicas = [.. view.Flagged.Select(flagged => evidence(flagged.Number))];
+        List<ScoredPlan> plans = _desk.Collect(view, _times, _book, number => evidence(number).IsBeyondDoubt);
         foreach (ScoredPlan plan in plans.Where(plan => plan.Candidate.Kind == MitigationKind.Readmit))
         {
             int slot = plan.Candidate.Replicas[0];
-            (ProbeOpinion opinion, string reason) = CandidateDesk.Examine(view, view.Standby[slot], _minimumEffect);
+            (ProbeOpinion opinion, string reason) = MembershipDesk.Examine(view, view.Standby[slot], _minimumEffect);
             replicas.Add(new ReplicaEvidence { Replica = slot, Probe = opinion, ProbeReason = reason });
         }
 
-        return Choose(view, plans, mode, observerComplaint, stepsSinceLastPlan, [.. replicas]);
+        ImmutableArray<MitigationCandidate> candidates = _forgone.Observe(view.NowSeconds, [.. plans.Select(plan => plan.Candidate)]);
+        return Choose(view, plans, candidates, mode, observerComplaint, stepsSinceLastPlan, [.. replicas], view.Flagged.Count);
     }
 
     /// <summary>Decides about a group that came to its end.</summary>
@@ -142,17 +65,14 @@ internal sealed class JobMitigation
     public Review? DecideRestart(DeskView view, PolicyMode mode, IReadOnlyList<int> culprits, string reason) =>
         _desk.Restart(view, culprits, reason) is { } plan
             ? Choose(
-                view, [plan], mode, observerComplaint: null, stepsSinceLastPlan: null,
-                [.. plan.Candidate.Replicas.Select(slot => new ReplicaEvidence { Replica = slot, HangReason = reason })], flaggedCount: false)
+                view, [plan], [plan.Candidate], mode, observerComplaint: null, stepsSinceLastPlan: null,
+                [.. plan.Candidate.Replicas.Select(slot => new ReplicaEvidence { Replica = slot, HangReason = reason })], flagged: 0)
             : null;
 
     private Review Choose(
-        DeskView view, List<ScoredPlan> plans, PolicyMode mode, string? observerComplaint, long? stepsSinceLastPlan,
-        ImmutableArray<ReplicaEvidence> replicas, bool flaggedCount = true)
+        DeskView view, List<ScoredPlan> plans, ImmutableArray<MitigationCandidate> candidates, PolicyMode mode, string? observerComplaint,
+        long? stepsSinceLastPlan, ImmutableArray<ReplicaEvidence> replicas, int flagged)
     {
-        ImmutableArray<MitigationCandidate> candidates = flaggedCount
-            ? _forgone.Observe(view.NowSeconds, [.. plans.Select(plan => plan.Candidate)])
-            : [.. plans.Select(plan => plan.Candidate)];
         MitigationDecision decision = _policy.Decide(new MitigationInput
         {
             Mode = mode,
@@ -160,7 +80,7 @@ internal sealed class JobMitigation
             InitialMembers = _slots,
             Members = view.InForce.Members,
             Candidates = candidates,
-            Groups = [new FlaggedGroup("the job", view.InForce.Members, flaggedCount ? view.Flagged.Count : 0)],
+            Groups = [new FlaggedGroup("the job", view.InForce.Members, flagged)],
             Replicas = replicas,
             ObserverComplaint = observerComplaint,
             StepsSinceLastPlan = stepsSinceLastPlan,

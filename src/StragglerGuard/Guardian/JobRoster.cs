@@ -52,6 +52,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
             HeardNs = MonotonicClock.NowNs(),
             Standby = standby,
             Book = book,
+            Charge = before?.Charge ?? new JobCharge(),
             Context = context,
             Former = before?.Judge,
             Earlier = before is null ? [] : [.. before.Earlier.TakeLast(EarlierMax - 1), before.Judge.Status()],

@@ -16,10 +16,11 @@ internal sealed class MitigationBook
     private readonly Probation _probation;
     private readonly RestingKinds _rests;
     private readonly Dictionary<PlanEpoch, PlanDecided> _plans = [];
-    private readonly HashSet<PlanEpoch> _inForce = [];
+    private readonly HashSet<PlanEpoch> _graded = [];
+    private readonly HashSet<PlanEpoch> _takenBack = [];
+    private readonly List<PlanEpoch> _inForce = [];
     private readonly SortedDictionary<int, WorkerEvicted> _evicted = [];
-    private int? _members;
-    private readonly HashSet<(Generation Generation, MitigationKind Kind, RefusalCause Cause)> _refused = [];
+    private readonly HashSet<(Generation Generation, MitigationKind Kind, int? Waiting, RefusalCause Cause)> _refused = [];
 
     /// <summary>Begins with nothing decided.</summary>
     public MitigationBook(MitigationOptions options)
@@ -40,6 +41,11 @@ internal sealed class MitigationBook
     /// <summary>Slots that are out, and the worker that had each.</summary>
     public IReadOnlyDictionary<int, WorkerEvicted> Evicted => _evicted;
 
+    /// <summary>
+    /// The grade of a plan that is to be rolled back; null where none is, or another plan was decided since, which then is the return.
+    /// </summary>
+    public PlanGraded? RollBackDue { get; private set; }
+
     /// <summary>The time by which everything here is measured: seconds since 1970, UTC.</summary>
     public static double SecondsOf(DateTimeOffset at) => (at - DateTimeOffset.UnixEpoch).TotalSeconds;
 
@@ -51,16 +57,24 @@ internal sealed class MitigationBook
         {
             case PlanDecided decided:
                 _plans[decided.Plan.Epoch] = decided;
-                if (decided.Kind is MitigationKind.Evict or MitigationKind.Restart)
+                if (RollBackDue is not null)
                 {
-                    _budget.Spend(at, Math.Max(1, (_members ?? decided.Plan.Slots) - decided.Plan.Members));
+                    _takenBack.Add(decided.Plan.Epoch);
+                    RollBackDue = null;
                 }
 
-                _members = decided.Plan.Members;
+                if (decided.Kind is MitigationKind.Evict or MitigationKind.Restart)
+                {
+                    _budget.Spend(at, Math.Max(1, decided.Moves.Count));
+                }
 
                 break;
             case PlanInForce seen:
-                _inForce.Add(seen.Epoch);
+                if (!_inForce.Contains(seen.Epoch))
+                {
+                    _inForce.Add(seen.Epoch);
+                }
+
                 break;
             case WorkerEvicted evicted:
                 _probation.Evicted(evicted.Replica, at);
@@ -70,21 +84,46 @@ internal sealed class MitigationBook
                 _probation.Readmitted(readmitted.Replica, at);
                 _evicted.Remove(readmitted.Replica);
                 break;
-            case PlanGraded { RolledBack: true } graded:
-                _rests.Disappointed(graded.Kind, at);
+            case PlanGraded graded:
+                Grade(graded, at);
                 break;
-            case PlanGraded graded when !double.IsNaN(graded.RealisedGain):
-                _rests.Held(graded.Kind);
-                break;
+        }
+    }
+
+    private void Grade(PlanGraded graded, double at)
+    {
+        _graded.Add(graded.Epoch);
+        RollBackDue = graded.RolledBack ? graded : null;
+        if (graded.KindRests || graded.RolledBack)
+        {
+            _rests.Disappointed(graded.Kind, at);
+        }
+        else if (!double.IsNaN(graded.RealisedGain))
+        {
+            _rests.Held(graded.Kind);
         }
     }
 
     /// <summary>Whether a plan was put down as seen in force.</summary>
     public bool IsInForce(PlanEpoch epoch) => _inForce.Contains(epoch);
 
+    /// <summary>Whether a plan has a grade, or needs none, as it only undoes one that had a bad one.</summary>
+    public bool IsJudged(PlanEpoch epoch) => _graded.Contains(epoch) || _takenBack.Contains(epoch);
+
+    /// <summary>The plan that was in force before another, as it was decided; null where the ledger has none, so the job began with it.</summary>
+    public PlanDecided? Before(PlanEpoch epoch)
+    {
+        int place = _inForce.IndexOf(epoch);
+        return place > 0 ? Plan(_inForce[place - 1]) : null;
+    }
+
     /// <summary>The plan of an epoch, as it was decided; null where this job's ledger has none.</summary>
     public PlanDecided? Plan(PlanEpoch epoch) => _plans.GetValueOrDefault(epoch);
 
-    /// <summary>Whether a refusal is news: said once for each generation, kind and cause.</summary>
-    public bool IsNews(Generation generation, MitigationRefusal refusal) => _refused.Add((generation, refusal.Kind, refusal.Cause));
+    /// <summary>
+    /// Whether a refusal is news: said once for each generation, kind and cause, and of a readmission for each that waits. Which of several slow ones
+    /// would leave may change with the noise.
+    /// </summary>
+    public bool IsNews(Generation generation, MitigationRefusal refusal) =>
+        _refused.Add((generation, refusal.Kind, refusal.Kind == MitigationKind.Readmit ? refusal.Replicas[0] : null, refusal.Cause));
 }

@@ -12,9 +12,15 @@ internal sealed class ModeSchedule(PolicyMode initial)
     public bool IsInitial { get; private set; } = true;
 
     /// <summary>From the step on, whatever was said before about later steps: who calls the guard back is obeyed.</summary>
-    public void Set(PolicyMode mode, long fromStep)
+    /// <returns>Whether that changes anything.</returns>
+    public bool Set(PolicyMode mode, long fromStep)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(fromStep);
+        if (At(fromStep) == mode && _changes.Keys[^1] <= fromStep)
+        {
+            return false;
+        }
+
         for (int i = _changes.Count - 1; i >= 0 && _changes.Keys[i] >= fromStep; i--)
         {
             _changes.RemoveAt(i);
@@ -22,6 +28,7 @@ internal sealed class ModeSchedule(PolicyMode initial)
 
         _changes[fromStep] = mode;
         IsInitial = false;
+        return true;
     }
 
     public PolicyMode At(long step)

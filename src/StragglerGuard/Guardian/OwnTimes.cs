@@ -40,6 +40,25 @@ internal sealed class OwnTimes(int members)
         Frames = Math.Min(Frames + 1, FramesMax);
     }
 
+    /// <summary>What a plan would have made of these steps: seconds a micro-batch that enters, all steps together.</summary>
+    /// <param name="plan">Of as many members.</param>
+    /// <param name="commonSeconds">What a step takes beyond the own work, s.</param>
+    /// <returns>NaN where no step is known.</returns>
+    public double SecondsPerUnitUnder(JobPlan plan, double commonSeconds)
+    {
+        double seconds = 0;
+        double units = 0;
+        double[] scratch = new double[members];
+        for (int frame = 0; frame < Frames; frame++)
+        {
+            PlanReckoning step = PlanReckoning.Of(plan, _secondsPerUnit.AsSpan(frame * members, members), commonSeconds, scratch);
+            seconds += step.Seconds;
+            units += step.Units;
+        }
+
+        return units > 0 ? seconds / units : double.NaN;
+    }
+
     /// <summary>How long every member's own work of every step takes under a deal, the oldest step first: frames × members, s.</summary>
     public double[] Under(MicroBatchDeal deal)
     {

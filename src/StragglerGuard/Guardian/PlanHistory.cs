@@ -22,8 +22,11 @@ internal sealed class PlanHistory(JobPlan initial)
     /// <summary>The plan of the last frame.</summary>
     public JobPlan InForce { get; private set; } = initial;
 
-    /// <summary>Steps since the last plan came into force; null where none has.</summary>
-    public long? StepsSinceLastPlan(long step) => step - _current?.EffectiveStep;
+    /// <summary>Steps since the last plan came into force; null where none has, or where it changed nothing but to ask for a trial.</summary>
+    public long? StepsSinceLastPlan(long step) => InForce.IsTrial ? null : StepsSinceInForce(step);
+
+    /// <summary>Steps since the last plan came into force, whatever it was for; null where none has.</summary>
+    public long? StepsSinceInForce(long step) => step - _current?.EffectiveStep;
 
     /// <summary>The plan to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
     /// did.</summary>
@@ -31,6 +34,9 @@ internal sealed class PlanHistory(JobPlan initial)
 
     /// <summary>The newest plan decided; null where none was.</summary>
     public JobPlan? Newest => _decided.Count == 0 ? null : _decided[^1].Plan;
+
+    /// <summary>Plans decided in this generation, whoever decided them.</summary>
+    public long Decided { get; private set; }
 
     /// <summary>Records a plan that stands in the ledger.</summary>
     /// <param name="kind">What it is for.</param>
@@ -42,6 +48,7 @@ internal sealed class PlanHistory(JobPlan initial)
     public void Decide(MitigationKind kind, JobPlan plan, long step, bool whileFlagged, double predictedStepSeconds, string reason)
     {
         Offers.Offer(plan.Epoch);
+        Decided++;
         Former = whileFlagged ? Former ?? InForce : null;
         if (_decided.Count == PlansKept)
         {

@@ -10,8 +10,9 @@ namespace StragglerGuard.Guardian;
 /// <param name="Shares">By slot.</param>
 /// <param name="DeadlineNs">See <see cref="JobPlan.DeadlineNs"/>.</param>
 /// <param name="Backups">See <see cref="JobPlan.Backups"/>.</param>
+/// <param name="IsTrial">See <see cref="JobPlan.IsTrial"/>.</param>
 internal sealed record ScoredPlan(
-    MitigationCandidate Candidate, Generation Generation, int[] Shares, long DeadlineNs = 0, int Backups = 0)
+    MitigationCandidate Candidate, Generation Generation, int[] Shares, long DeadlineNs = 0, int Backups = 0, bool IsTrial = false)
 {
-    public JobPlan Under(PlanEpoch epoch) => new(epoch, Generation, Shares, DeadlineNs, Backups);
+    public JobPlan Under(PlanEpoch epoch) => new(epoch, Generation, Shares, DeadlineNs, Backups, IsTrial);
 }

@@ -110,6 +110,13 @@ internal sealed class RollingSeconds(int window)
         Count = Math.Min(Count + 1, _ring.Length);
     }
 
+    /// <summary>Begins anew.</summary>
+    public void Clear()
+    {
+        Count = 0;
+        _next = 0;
+    }
+
     /// <param name="scratch">As long as the window at least.</param>
     /// <returns>Null while empty.</returns>
     public double? Median(Span<double> scratch)

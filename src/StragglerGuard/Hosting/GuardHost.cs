@@ -1,4 +1,6 @@
 using System.Net;
+using StragglerGuard.Actuators;
+using StragglerGuard.Actuators.InJob;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
@@ -31,20 +33,22 @@ public sealed class GuardHost : IAsyncDisposable
 {
     private readonly StragglerGuardOptions _options;
     private readonly IGuardianFabric _fabric;
+    private readonly Parts _parts;
     private readonly NodeAgent? _agent;
     private readonly NodeId _node;
     private readonly GuardInstruments _instruments;
     private readonly TextExposition _exposition;
 
-    private GuardHost(StragglerGuardOptions options, IGuardianFabric fabric, IAgentFabric? local)
+    private GuardHost(Parts parts, IGuardianFabric fabric, IAgentFabric? local)
     {
-        _options = options;
+        _options = parts.Options;
         _fabric = fabric;
+        _parts = parts;
         _node = new NodeId(Environment.MachineName);
         _instruments = new GuardInstruments();
-        _exposition = new TextExposition(_instruments.Meter, options.Metrics.MaxSeries);
-        Guardian = new GuardianService(fabric, new InMemoryLedger(), options, _instruments);
-        _agent = local is null ? null : new NodeAgent(local, _node, options.Agent);
+        _exposition = new TextExposition(_instruments.Meter, _options.Metrics.MaxSeries);
+        Guardian = new GuardianService(fabric, parts.Ledger, _options, _instruments, parts.Actuators);
+        _agent = local is null ? null : new NodeAgent(local, _node, _options.Agent);
     }
 
     /// <summary>The guardian.</summary>
@@ -61,12 +65,17 @@ public sealed class GuardHost : IAsyncDisposable
 
     /// <summary>Starts a guard for ranks that are threads of this process.</summary>
     /// <param name="options">Checked options.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
-    public static GuardHost Start(StragglerGuardOptions options)
+    /// <param name="membership">What the training runner offers for <see cref="ActuatorChoice.InJob"/>; null where that is not used.</param>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or the actuators that are asked for can't be made of them; the message names every such option.
+    /// </exception>
+    /// <exception cref="LedgerClaimedException">Another guardian writes the ledger; the message says which.</exception>
+    /// <exception cref="LedgerException">The ledger can't be opened, or is damaged.</exception>
+    public static GuardHost Start(StragglerGuardOptions options, IJobMembership? membership = null)
     {
-        ThrowIfInvalid(options);
+        Parts parts = Parts.Of(options, membership);
         var fabric = new InProcessFabric();
-        return new GuardHost(options, fabric, fabric);
+        return new GuardHost(parts, fabric, fabric);
     }
 
     /// <summary>Starts a guard for ranks in other processes, whose agents connect with a <see cref="WebSocketAgentFabric"/>.</summary>
@@ -74,12 +83,26 @@ public sealed class GuardHost : IAsyncDisposable
     /// <param name="address">Where to listen; loopback unless there is a reason.</param>
     /// <param name="port">0 takes a free one, see <see cref="FabricEndpoint"/>.</param>
     /// <param name="token">What an agent must show.</param>
-    /// <exception cref="ArgumentException">An option is out of its range; the message names every such option.</exception>
+    /// <param name="membership">What the training runner offers for <see cref="ActuatorChoice.InJob"/>; null where that is not used.</param>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or the actuators that are asked for can't be made of them; the message names every such option.
+    /// </exception>
+    /// <exception cref="LedgerClaimedException">Another guardian writes the ledger; the message says which.</exception>
+    /// <exception cref="LedgerException">The ledger can't be opened, or is damaged.</exception>
     /// <exception cref="EndpointUnavailableException">The port is taken or the address is not this machine's.</exception>
-    public static async Task<GuardHost> ServeAsync(StragglerGuardOptions options, IPAddress address, int port, string token)
+    public static async Task<GuardHost> ServeAsync(
+        StragglerGuardOptions options, IPAddress address, int port, string token, IJobMembership? membership = null)
     {
-        ThrowIfInvalid(options);
-        return new GuardHost(options, await WebSocketGuardianFabric.StartAsync(address, port, token).ConfigureAwait(false), local: null);
+        Parts parts = Parts.Of(options, membership);
+        try
+        {
+            return new GuardHost(parts, await WebSocketGuardianFabric.StartAsync(address, port, token).ConfigureAwait(false), local: null);
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Adds a rank of this process to the job that the options name, as generation 0 of a data-parallel job.</summary>
@@ -120,8 +143,42 @@ public sealed class GuardHost : IAsyncDisposable
         _agent?.Dispose();
         await Guardian.DisposeAsync().ConfigureAwait(false);
         await _fabric.DisposeAsync().ConfigureAwait(false);
+        _parts.Dispose();
         _exposition.Dispose();
         _instruments.Dispose();
+    }
+
+    /// <summary>What a guard needs that may not be had: got before anything is started.</summary>
+    private sealed record Parts(StragglerGuardOptions Options, IDecisionLedger Ledger, ActuatorSetup Actuators) : IDisposable
+    {
+        public static Parts Of(StragglerGuardOptions options, IJobMembership? membership)
+        {
+            ThrowIfInvalid(options);
+            ActuatorSetup actuators = ActuatorSetup.From(options.Actuators, membership);
+            if (actuators.Problems.Count > 0)
+            {
+                throw new ArgumentException(string.Join(Environment.NewLine, actuators.Problems), nameof(options));
+            }
+
+            try
+            {
+                IDecisionLedger ledger = options.Ledger.Location.Length == 0
+                    ? new InMemoryLedger()
+                    : LedgerLocation.Parse(options.Ledger.Location).Open();
+                return new Parts(options, ledger, actuators);
+            }
+            catch
+            {
+                (actuators.Actuator as IDisposable)?.Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            (Ledger as IDisposable)?.Dispose();
+            (Actuators.Actuator as IDisposable)?.Dispose();
+        }
     }
 
     private static void ThrowIfInvalid(StragglerGuardOptions options)

@@ -108,7 +108,7 @@ internal ref struct JsonOptionsParser
         }
         else
         {
-            Report(key.Path, $"found {Quote()}, allowed is {key.Allowed}");
+            Report(key.Path, $"found {(key.Option.IsSecret && _reader.TokenType == JsonTokenType.String ? "another text" : Quote())}, allowed is {key.Allowed}");
             _reader.Skip();
         }
     }

@@ -9,6 +9,9 @@ namespace StragglerGuard.Hosting;
 [AttributeUsage(AttributeTargets.Property)]
 internal abstract class OptionAttribute : Attribute
 {
+    /// <summary>Whether a value that is refused may hold a password, and is not shown.</summary>
+    internal virtual bool IsSecret => false;
+
     /// <summary>What is allowed, as a person would say it.</summary>
     internal abstract string Allowed(Type type);
 

@@ -91,7 +91,7 @@ public static class OptionsReader
             }
             else if (!key.Option!.Allows(value))
             {
-                errors.Add(new OptionsError(source, 0, 0, key.Path, FormattableString.Invariant($"found {value}, allowed is {key.Allowed}")));
+                errors.Add(new OptionsError(source, 0, 0, key.Path, FormattableString.Invariant($"found {(key.Option.IsSecret ? "another text" : value)}, allowed is {key.Allowed}")));
             }
         }
     }

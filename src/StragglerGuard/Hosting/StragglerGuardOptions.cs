@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text;
 using StragglerGuard.Actuators;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Hosting;
 
@@ -43,6 +46,9 @@ public sealed record StragglerGuardOptions
 
     /// <summary>The metrics page.</summary>
     public MetricsSection Metrics { get; init; } = new();
+
+    /// <summary>Where decisions are kept.</summary>
+    public LedgerSection Ledger { get; init; } = new();
 
     /// <summary>Who takes nodes out of service and back.</summary>
     public ActuatorsSection Actuators { get; init; } = new();
@@ -249,4 +255,44 @@ public sealed record MetricsSection
     /// <value>100 to 1,000,000; default 10,000.</value>
     [NumberOption(100, 1_000_000)]
     public int MaxSeries { get; init; } = 10_000;
+}
+
+/// <summary>What a guardian that finds changes of a job's mode in its ledger makes of them.</summary>
+public enum LedgerModes
+{
+    /// <summary>They hold on: whoever called the guard back before a restart is obeyed after it.</summary>
+    Resume = 0,
+
+    /// <summary>They are history: every job begins with the mode of the options.</summary>
+    Ignore = 1,
+}
+
+/// <summary>Settings of the ledger.</summary>
+public sealed record LedgerSection
+{
+    /// <summary>
+    /// Where the ledger is: a file (also <c>sqlite:FILE</c>), or a PostgreSQL database (<c>postgres://user@host/database</c> or a connection
+    /// string; its password is better left to PGPASSWORD or PGPASSFILE).
+    /// </summary>
+    /// <remarks>
+    /// A guard that is embedded in a training runner lives and dies with its job: what it decided is of no use to anybody after, and a file
+    /// nobody asked for would be in the way of the next run. A guard that outlives its jobs, or is to be started anew under a running one,
+    /// needs a place.
+    /// </remarks>
+    /// <value>Up to 4,096 characters; default empty: in memory, gone with the process.</value>
+    [LedgerLocationOption]
+    public string Location { get; init; } = "";
+
+    /// <summary>What becomes of the modes that jobs were put into while a guard ran on this ledger before.</summary>
+    /// <value>Default <see cref="LedgerModes.Resume"/>.</value>
+    [ChoiceOption]
+    public LedgerModes Modes { get; init; } = LedgerModes.Resume;
+
+    // Whoever prints options must not print a password.
+    private bool PrintMembers(StringBuilder builder)
+    {
+        string place = LedgerLocation.TryParse(Location, out LedgerLocation? location, out _) ? location.ToString() : "";
+        builder.Append(CultureInfo.InvariantCulture, $"{nameof(Location)} = {place}, {nameof(Modes)} = {Modes}");
+        return true;
+    }
 }

@@ -43,10 +43,13 @@ namespace StragglerGuard.Ledger;
 [JsonSerializable(typeof(PlanFields))]
 internal sealed partial class DecisionJson : JsonSerializerContext;
 
-/// <summary>A deal, field by field.</summary>
-
 /// <summary>A plan, field by field.</summary>
-internal sealed record PlanFields(long Epoch, int Generation, int[] Shares, long DeadlineNs, int Backups);
+internal sealed record PlanFields(long Epoch, int Generation, int[] Shares, long DeadlineNs, int Backups)
+{
+    /// <summary>Written where it is set only.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Trial { get; init; }
+}
 
 /// <summary>Enumerations by name, never by number: a name that isn't known is no decision that can be read.</summary>
 internal sealed class NamedEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.CamelCase, allowIntegerValues: false)
@@ -94,11 +97,11 @@ internal sealed class JobPlanConverter : JsonConverter<JobPlan>
     public override JobPlan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         PlanFields fields = JsonSerializer.Deserialize(ref reader, DecisionJson.Default.PlanFields) ?? throw new JsonException("a plan is null");
-        return new JobPlan(new PlanEpoch(fields.Epoch), new Generation(fields.Generation), fields.Shares, fields.DeadlineNs, fields.Backups);
+        return new JobPlan(new PlanEpoch(fields.Epoch), new Generation(fields.Generation), fields.Shares, fields.DeadlineNs, fields.Backups, fields.Trial);
     }
 
     public override void Write(Utf8JsonWriter writer, JobPlan value, JsonSerializerOptions options) => JsonSerializer.Serialize(
         writer,
-        new PlanFields(value.Epoch.Value, value.Generation.Value, value.Shares.ToArray(), value.DeadlineNs, value.Backups),
+        new PlanFields(value.Epoch.Value, value.Generation.Value, value.Shares.ToArray(), value.DeadlineNs, value.Backups) { Trial = value.IsTrial },
         DecisionJson.Default.PlanFields);
 }

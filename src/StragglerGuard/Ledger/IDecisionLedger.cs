@@ -32,6 +32,14 @@ public interface IDecisionLedger : ILedgerReader
     /// It could not be found out whether the entry stands. Who appends under the same number again, or reads, will know.
     /// </exception>
     AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision);
+
+    /// <summary>Claims the ledger again after the claim was lost; nothing to do where it was not, or where there is none to lose.</summary>
+    /// <remarks>What others have written meanwhile is to be read before anything is decided.</remarks>
+    /// <exception cref="LedgerClaimedException">Another guardian has it.</exception>
+    /// <exception cref="LedgerException">It can't be reached.</exception>
+    void Reclaim()
+    {
+    }
 }
 
 /// <summary>What an append came to.</summary>

@@ -32,8 +32,8 @@ public sealed record LedgerPlan(
 /// <param name="ReadmittedAt">When it came back; null while it is away.</param>
 public sealed record WorkerAbsence(WorkerId Worker, int Replica, string Pool, DateTimeOffset Since, long Sequence, DateTimeOffset? ReadmittedAt = null);
 
-/// <summary>A kind of mitigation that was rolled back, and has not proved itself since.</summary>
-/// <param name="RolledBackAt">When it last was, by the wall clock of who decided it.</param>
+/// <summary>A kind of mitigation that did not keep what it promised, and has not proved itself since.</summary>
+/// <param name="RolledBackAt">When its last plan was graded so, by the wall clock of who decided it.</param>
 /// <param name="Step">The last step that was counted then.</param>
 /// <param name="Times">How often in a row.</param>
 public sealed record RestingKind(DateTimeOffset RolledBackAt, long Step, int Times);
@@ -87,7 +87,7 @@ public sealed class JobLedgerState
     public IReadOnlyDictionary<WorkerId, WorkerAbsence> Evicted =>
         _absences.Where(absence => absence.ReadmittedAt is null).ToDictionary(absence => absence.Worker);
 
-    /// <summary>Kinds whose last plan was rolled back.</summary>
+    /// <summary>Kinds whose last plan with a grade was rolled back, or brought less than it should; one that can't be graded says nothing.</summary>
     public IReadOnlyDictionary<MitigationKind, RestingKind> Resting => _resting;
 
     /// <summary>
@@ -189,11 +189,11 @@ public sealed class JobLedgerState
             InForce = InForce with { Grading = grading };
         }
 
-        if (grading.RolledBack)
+        if (grading.KindRests || grading.RolledBack)
         {
             _resting[grading.Kind] = new RestingKind(entry.At, grading.Step, 1 + (_resting.TryGetValue(grading.Kind, out RestingKind? before) ? before.Times : 0));
         }
-        else
+        else if (!double.IsNaN(grading.RealisedGain))
         {
             _resting.Remove(grading.Kind);
         }

@@ -16,7 +16,32 @@ namespace StragglerGuard.Ledger;
 public sealed record PlanDecided(
     JobId Job, Generation Generation, long Step, MitigationKind Kind, JobPlan Plan, double PredictedStepSeconds, double PredictedGain,
     string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    private readonly IReadOnlyList<WorkerMove>? _moves;
+
+    /// <summary>Who leaves the job or comes back with the plan, by slot; empty where the membership stays.</summary>
+    public IReadOnlyList<WorkerMove> Moves
+    {
+        get => _moves ?? [];
+        init => _moves = value;
+    }
+
+    /// <summary>Compares the moves one by one.</summary>
+    public bool Equals(PlanDecided? other) =>
+        base.Equals(other) && Kind == other.Kind && Plan.Equals(other.Plan) && PredictedStepSeconds.Equals(other.PredictedStepSeconds)
+        && PredictedGain.Equals(other.PredictedGain) && Moves.SequenceEqual(other.Moves);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() =>
+        HashCode.Combine(base.GetHashCode(), Kind, Plan, PredictedStepSeconds, PredictedGain, Moves.Count);
+}
+
+/// <summary>A worker's way out of a job, or back into it.</summary>
+/// <param name="Replica">The slot that it leaves or takes: the plan's shares say which.</param>
+/// <param name="Worker">Who.</param>
+/// <param name="Pool">The pool that it goes to or comes from.</param>
+public sealed record WorkerMove(int Replica, WorkerId Worker, string Pool);
 
 /// <summary>All ranks have switched to a plan.</summary>
 /// <param name="Job">The job.</param>
@@ -40,7 +65,14 @@ public sealed record PlanInForce(JobId Job, Generation Generation, long Step, Pl
 public sealed record PlanGraded(
     JobId Job, Generation Generation, long Step, PlanEpoch Epoch, MitigationKind Kind, double PredictedGain, double RealisedGain,
     bool RolledBack, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    /// <summary>
+    /// Whether plans of its kind rest for a while, as they don't keep what is predicted for them: also where it stays, since it wins, but less than it
+    /// should. What is rolled back rests whatever this says.
+    /// </summary>
+    public bool KindRests { get; init; }
+}
 
 /// <summary>Something that could be done was not; one entry a reason, not one a step.</summary>
 /// <param name="Job">The job.</param>

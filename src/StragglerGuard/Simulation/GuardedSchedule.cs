@@ -125,28 +125,14 @@ internal sealed class GuardedSchedule : ISchedule, IDisposable
     /// <summary>As the guardian does when it first hears of a generation that a plan began.</summary>
     private void PutDownMoves(GuardedJob job)
     {
-        if (job.Context.Begun is not { } begun || job.Book.IsInForce(begun.Plan.Epoch))
+        if (job.Context.Begun is not { } begun)
         {
             return;
         }
 
-        JobPlan plan = begun.Plan;
-        Put(new PlanInForce(begun.Job, plan.Generation, begun.Step, plan.Epoch, $"{plan.Generation} has begun under it"));
-        for (int slot = 0; slot < plan.Slots; slot++)
+        foreach (LedgerDecision due in GenerationMoves.Of(begun, job.Book))
         {
-            bool isMember = plan.Shares[slot] != JobPlan.NotMember;
-            if (isMember == job.Book.Evicted.ContainsKey(slot))
-            {
-                WorkerId worker = _rounds.StandbyOf(slot, double.NaN).Worker;
-                Put(isMember
-                    ? new WorkerReadmitted(begun.Job, plan.Generation, begun.Step, worker, slot, job.PoolOf(slot), begun.Reason)
-                    : new WorkerEvicted(begun.Job, plan.Generation, begun.Step, worker, slot, job.PoolOf(slot), begun.Reason));
-            }
-        }
-
-        void Put(LedgerDecision decision)
-        {
-            if (Commit(_ => decision) is { } entry)
+            if (Commit(_ => due) is { } entry)
             {
                 job.Book.Apply(entry);
             }

@@ -22,7 +22,37 @@ internal sealed class DetectionGroup : IBenchmarkGroup
     public string Summary => "detector update per rank, against one pass over the same bytes";
 
     /// <inheritdoc/>
-    public IEnumerable<Row> Measure(Effort effort) => new[] { 8, 512, 4_096 }.Select(ranks => Compare(effort, ranks));
+    public IEnumerable<Row> Measure(Effort effort) =>
+        new[] { 8, 512, 4_096 }.SelectMany(ranks => new[] { Compare(effort, ranks), CompareWhole(effort, ranks) });
+
+    /// <summary>All that the guardian judges of a frame: slowness, fabric, creep, spikes, attendance, stages, the destructive gate.</summary>
+    private Row CompareWhole(Effort effort, int ranks)
+    {
+        var detector = new JobDetector([.. Enumerable.Repeat(new RankCohort(0, new DeviceClass("H100")), ranks)]);
+        var events = new DetectionEvents(capacity: ranks + 1);
+        var batch = new FrameBatch(ranks, RanksPerTurn / ranks);
+        var lag = new LagCalculator(ranks);
+        Series[] series = Interleaved.Run(
+            effort,
+            Contestant.Of(RanksPerTurn, () => Judge(detector, lag, batch, events), batch.Advance),
+            Contestant.Of(RanksPerTurn, () => _seen += batch.SumOfBytesRead()));
+        double ns = series[0].MedianNs;
+        double bytes = series[0].BytesPerOperation;
+        return Row.Of(
+            $"whole detection with lags, {Quantity.Count(ranks)} ranks",
+            $"{Quantity.Time(ns)} a rank; {Quantity.Bytes(bytes)}",
+            $"sum of the same {FrameBatch.BytesReadPerRank} B a rank", series[0], series[1]);
+    }
+
+    private static void Judge(JobDetector detector, LagCalculator lags, FrameBatch batch, DetectionEvents events)
+    {
+        foreach (StepFrame frame in batch.Frames)
+        {
+            events.Clear();
+            LagSample lag = lags.Compute(frame, exitSkewNs: 0);
+            detector.Update(frame, in lag, lags.LagNs, events);
+        }
+    }
 
     private Row Compare(Effort effort, int ranks)
     {

@@ -14,6 +14,7 @@ public sealed class BackupWorkerGateTests
         decision.Accepted.Should().BeTrue(decision.Reason);
         decision.Backups.Should().Be(1);
         decision.ExpectedGain.Should().BeApproximately(2.7, 0.01, decision.Reason);
+        decision.PredictedStepSeconds.Should().BeApproximately(1, 0.01, "that is the mean step then");
     }
 
     [Fact]

@@ -4,7 +4,7 @@ namespace StragglerGuard.Core.Tests.Planning;
 
 public sealed class JobPlanTests
 {
-    private static readonly JobPlan Plan = new(new PlanEpoch(41), new Generation(2), [3, -1, 0, 5], deadlineNs: 1_500_000, backups: 1);
+    private static readonly JobPlan Plan = new(new PlanEpoch(41), new Generation(2), [3, -1, 0, 5], deadlineNs: 1_500_000, backups: 1, isTrial: true);
 
     [Fact]
     public void Plan_ASlotIsNoMember_MembersAreNumberedWithoutIt()
@@ -15,7 +15,7 @@ public sealed class JobPlanTests
         Plan.MemberSlots.ToArray().Should().Equal(0, 2, 3);
         new[] { 0, 1, 2, 3 }.Select(Plan.NumberOf).Should().Equal(0, -1, 1, 2);
         Plan.Deal.Should().Be(new MicroBatchDeal(new PlanEpoch(41), [3, 0, 5]));
-        Plan.ToString().Should().Be("epoch 41, generation 2: [3 - 0 5], deadline 1.5 ms, 1 backup workers");
+        Plan.ToString().Should().Be("epoch 41, generation 2: [3 - 0 5], deadline 1.5 ms, 1 backup workers, after a trial");
         FluentActions.Invoking(() => Plan.NumberOf(4)).Should().Throw<ArgumentOutOfRangeException>();
     }
 
@@ -41,11 +41,11 @@ public sealed class JobPlanTests
     [Fact]
     public void Hash_IsFnv1aOverAllFields()
     {
-        // Worked out apart from the code under test: little-endian epoch (8 bytes), generation (4), backups (4), deadline (8), shares (4 each).
+        // Worked out apart from the code under test: little-endian epoch (8 bytes), generation (4), backups (4), trial (1), deadline (8), shares (4 each).
         ulong expected = 14695981039346656037;
         byte[] encoded =
         [
-            41, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0x60, 0xE3, 0x16, 0, 0, 0, 0, 0,
+            41, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0x60, 0xE3, 0x16, 0, 0, 0, 0, 0,
             3, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 5, 0, 0, 0,
         ];
         foreach (var octet in encoded)
@@ -62,15 +62,16 @@ public sealed class JobPlanTests
         int[] shares = [3, -1, 0, 5];
         JobPlan[] others =
         [
-            new(new PlanEpoch(42), new Generation(2), shares, 1_500_000, 1),
-            new(new PlanEpoch(41), new Generation(3), shares, 1_500_000, 1),
-            new(new PlanEpoch(41), new Generation(2), [3, 0, 0, 5], 1_500_000, 1),
-            new(new PlanEpoch(41), new Generation(2), shares, 1_500_001, 1),
-            new(new PlanEpoch(41), new Generation(2), shares, 1_500_000, 2),
+            new(new PlanEpoch(42), new Generation(2), shares, 1_500_000, 1, true),
+            new(new PlanEpoch(41), new Generation(3), shares, 1_500_000, 1, true),
+            new(new PlanEpoch(41), new Generation(2), [3, 0, 0, 5], 1_500_000, 1, true),
+            new(new PlanEpoch(41), new Generation(2), shares, 1_500_001, 1, true),
+            new(new PlanEpoch(41), new Generation(2), shares, 1_500_000, 2, true),
+            new(new PlanEpoch(41), new Generation(2), shares, 1_500_000, 1, false),
         ];
 
         others.Should().OnlyContain(other => !other.Equals(Plan) && other.Hash != Plan.Hash);
-        new JobPlan(new PlanEpoch(41), new Generation(2), shares, 1_500_000, 1).Should().Be(Plan);
+        new JobPlan(new PlanEpoch(41), new Generation(2), shares, 1_500_000, 1, true).Should().Be(Plan);
     }
 
     [Fact]
@@ -116,7 +117,7 @@ public sealed class JobPlanTests
     [Theory]
     [InlineData(0, "a plan with")]
     [InlineData(4, "version")]
-    [InlineData(6, "bytes 6 and 7")]
+    [InlineData(6, "flags")]
     [InlineData(15, "epoch")]
     [InlineData(19, "generation")]
     [InlineData(23, "backups")]

@@ -263,6 +263,8 @@ public sealed class RebalancePolicyTests
         var hold = Policy.Decide(input).Should().BeOfType<PolicyDecision.Hold>().Subject;
         hold.Cause.Should().Be(cause, hold.Reason);
         hold.Reason.Should().Contain(reason);
+        PolicyDecision.Hold? unseen = cause is HoldCause.PlanPending or HoldCause.ObserverUnwell or HoldCause.CoolDown or HoldCause.Brake ? hold : null;
+        Policy.HoldWithoutSpeeds(input with { SecondsPerUnit = default, RecentSecondsPerUnit = default }).Should().Be(unseen, "the same, seen without the speeds");
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using StragglerGuard.Actuators;
 using StragglerGuard.Actuators.Slurm;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.EndToEnd.Tests.Slurm;
 
@@ -48,10 +49,10 @@ public sealed class SlurmActuatorTests(SlurmCluster cluster) : IClassFixture<Slu
             await SettleAsync(new DesiredNode.Drained($"job-{time}1", "GPU at 1.7x of its peers"), ActuationKind.Drain);
             drained.Add(await cluster.StateAsync());
 
-            await SettleAsync(new DesiredNode.Serve($"job-{time}2", "a100"), ActuationKind.Move, ActuationKind.Readmit);
+            await SettleAsync(new DesiredNode.Serve($"job-{time}2", "a100"), ActuationKind.MoveToPool, ActuationKind.Readmit);
             moved.Add(await cluster.StateAsync());
 
-            await SettleAsync(new DesiredNode.Serve($"job-{time}3", "h100"), ActuationKind.Move);
+            await SettleAsync(new DesiredNode.Serve($"job-{time}3", "h100"), ActuationKind.MoveToPool);
             (await cluster.StateAsync()).Should().Equal(beginning);
         }
 

@@ -1,6 +1,7 @@
 using StragglerGuard.Actuators;
 using StragglerGuard.Actuators.Slurm;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 using StragglerGuard.Tests.Actuators.Slurm;
 
 namespace StragglerGuard.Tests.Actuators;
@@ -44,7 +45,7 @@ public sealed class PoolReconcilerTests : IDisposable
 
         report.IsSettled.Should().BeTrue();
         report.Attempts.Select(attempt => (attempt.Node.Value, attempt.Kind, attempt.ActionKey, attempt.Pool)).Should().Equal(
-            ("n1", ActuationKind.Drain, "5", null), ("n2", ActuationKind.Move, "6", "a100"), ("n2", ActuationKind.Readmit, "6", null));
+            ("n1", ActuationKind.Drain, "5", null), ("n2", ActuationKind.MoveToPool, "6", "a100"), ("n2", ActuationKind.Readmit, "6", null));
         _slurm.Changes.Should().Equal(
             "NodeName=n1 State=DRAIN Reason=stragglerguard:5 slow",
             "PartitionName=a100 Nodes=n[2,4-6]",

@@ -41,8 +41,11 @@ internal static class Reports
     /// <summary>Two reports say the same, record by record.</summary>
     public static bool Same(NodeReport left, NodeReport right) =>
         left.Node == right.Node && left.Sequence == right.Sequence && left.SentNs == right.SentNs
+        && left.Standby.SequenceEqual(right.Standby)
         && left.Ranks.Count == right.Ranks.Count
         && left.Ranks.Zip(right.Ranks).All(pair =>
-            pair.First with { Timings = default } == pair.Second with { Timings = default }
+            pair.First with { Timings = default, Failure = null } == pair.Second with { Timings = default, Failure = null }
+            && pair.First.Failure?.Reason == pair.Second.Failure?.Reason
+            && (pair.First.Failure?.Culprits ?? []).SequenceEqual(pair.Second.Failure?.Culprits ?? [])
             && pair.First.Timings.Span.SequenceEqual(pair.Second.Timings.Span));
 }

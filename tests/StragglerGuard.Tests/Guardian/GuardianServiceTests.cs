@@ -62,7 +62,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Plan_ThatAnotherGuardianForestalled_IsNotOfferedAndTheOthersIs()
     {
-        var theirs = new JobPlan(new PlanEpoch(1), default, [7, 11, 7, 7]);
+        var theirs = new JobPlan(new PlanEpoch(2), default, [7, 11, 7, 7]);
         var ledger = new ContestedLedger(
             decision => decision is PlanDecided,
             number => new PlanDecided(
@@ -74,8 +74,8 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         var offers = await _fabric.Offers.Next(2);
 
         offers.Should().OnlyContain(offer => offer.Plan.Equals(theirs), "the pending plan is the other guardian's, who may be gone");
-        ledger.Read().Should().ContainSingle().Which.Decision.Reason.Should().Be("theirs");
-        guardian.Status(Job)!.PolicyReason.Should().Contain("epoch 1 is not in force yet");
+        ledger.Findings().Should().ContainSingle().Which.Decision.Reason.Should().Be("theirs");
+        guardian.Status(Job)!.PolicyReason.Should().Contain("epoch 2 is not in force yet");
     }
 
     [Fact]
@@ -90,8 +90,8 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
 
         await RunToTheEnd(Uneven());
 
-        ledger.Read().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(PlanDecided));
-        offered.Should().NotBeEmpty().And.OnlyContain(epoch => epoch == new PlanEpoch(2), "number 1 was never ours");
+        ledger.Findings().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(PlanDecided));
+        offered.Should().NotBeEmpty().And.OnlyContain(epoch => epoch == new PlanEpoch(3), "number 2 was never ours");
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
 
         await RunToTheEnd(OneSlow());
 
-        ledger.Read().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(StragglerFound));
+        ledger.Findings().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(CommonShiftSeen), typeof(StragglerFound));
     }
 
     /// <summary>A split brain: both see the same reports, both want the same plan, one gets to decide.</summary>
@@ -133,8 +133,13 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
             (await guardian.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
         }
 
-        ledger.Read().Should().ContainSingle().Which.Decision.Should().BeOfType<PlanDecided>();
-        second.Status(Job)!.Plans.Should().Equal(first.Status(Job)!.Plans, "the second took the first one's plan over");
+        ledger.Findings().Should().ContainSingle().Which.Decision.Should().BeOfType<PlanDecided>();
+        first.Status(Job)!.PlansDecided.Should().Be(0, "the second took the job over before");
+        first.Status(Job)!.PolicyReason.Should().Be(
+            $"decides no longer: {second.Name} has taken job over with entry 3; the job runs on under that one");
+        first.LastFault.Should().StartWith($"{first.Name} decides no longer for ");
+        _fabric.Offers.TryRead(out _).Should().BeFalse("it offers nothing any more");
+        second.Status(Job)!.PlansDecided.Should().Be(1);
     }
 
     [Fact]
@@ -153,7 +158,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         (await _fabric.Offers.Next()).Plan.Should().Be(pending);
 
         guardian.Status(Job)!.Epoch.Should().Be(new PlanEpoch(1));
-        ledger.Read().Should().HaveCount(3, "while a plan is pending no other is decided");
+        ledger.Read().Select(entry => entry.Decision).OfType<PlanDecided>().Should().HaveCount(3, "while a plan is pending no other is decided");
     }
 
     [Fact]
@@ -279,7 +284,7 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         await RunToTheEnd(Uneven());
 
         guardian.Status(new JobId("other"))!.LastStep.Should().Be(19);
-        ledger.Read().Should().OnlyContain(entry => entry.Decision.Job == Job);
+        ledger.Findings().Should().OnlyContain(entry => entry.Decision.Job == Job);
     }
 
     [Fact]
@@ -292,7 +297,8 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
 
         await RunToTheEnd(Uneven());
 
-        ledger.Read().Should().ContainSingle().Which.Decision.Step.Should().Be(150);
+        ledger.Findings().Select(entry => entry.Decision.GetType()).Should().Equal(typeof(ModeChanged), typeof(ModeChanged), typeof(PlanDecided));
+        ledger.Findings()[^1].Decision.Step.Should().Be(150);
         guardian.Invoking(g => g.SetMode(Job, PolicyMode.Act, -1)).Should().Throw<ArgumentOutOfRangeException>();
     }
 

@@ -151,7 +151,12 @@ public sealed class GuardianUpkeepTests
         (await guarded.Guardian.JobEndedAsync(Job, Patience)).Should().BeTrue();
 
         guarded.Guardian.Status(Job)!.Plans.Should().ContainSingle().Which.Deal.Epoch.Should().Be(new PlanEpoch(6));
-        guarded.Ledger.Read().Take(5).Should().AllSatisfy(entry => entry.Decision.Should().BeOfType<NumberSkipped>());
+        guarded.Ledger.Read().Select(entry => entry.Decision.GetType()).Take(6).Should().Equal(
+            typeof(GuardianTookOver), typeof(NumberSkipped), typeof(NumberSkipped), typeof(NumberSkipped), typeof(NumberSkipped), typeof(PlanDecided));
+        guarded.Ledger.Read()[1].Decision.Reason.Should().StartWith(
+            "Entry 5 was seen outside of the ledger, which ends at entry 1: entries 2 to 5, or some of them, are lost.");
+        guarded.Guardian.LastFault.Should().StartWith("job: Entry 5 was seen outside of the ledger");
+        guarded.Guardian.Status(Job)!.PolicyReason.Should().Contain("Entry 5 was seen outside of the ledger");
         guarded.Offers.Should().NotBeEmpty();
         guarded.Offers.Should().OnlyContain(offer => offer.Plan.Epoch == new PlanEpoch(6));
     }
@@ -164,7 +169,7 @@ public sealed class GuardianUpkeepTests
         guarded.Report(Node(Job, 0, 0, 40, left: true, 4, 8, epoch: 1L << 40));
         (await guarded.Guardian.JobEndedAsync(Job, Patience)).Should().BeTrue();
 
-        guarded.Ledger.LastSequence.Should().Be(0);
+        guarded.Ledger.Findings().Should().ContainSingle("it is told, once").Which.Decision.Should().BeOfType<NumberSkipped>();
     }
 
     [Fact]
@@ -296,7 +301,7 @@ public sealed class GuardianUpkeepTests
         public long LastSequence => _ledger.LastSequence;
 
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
-            decision.Job == job ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
+            decision.Job == job && decision is not GuardianTookOver ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
     }

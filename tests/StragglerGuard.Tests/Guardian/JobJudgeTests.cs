@@ -257,7 +257,7 @@ public sealed class JobJudgeTests
         var ranks = new VirtualRanks(seed: 12, total: 32, 0.020, 0.010, 0.020, 0.020);
         JudgedJob job = new JudgedJob(ranks, ledger: ledger).RunTo(60);
 
-        ledger.Read(256).Select(entry => entry.Decision.GetType()).Should().Equal(typeof(NumberSkipped), typeof(PlanDecided));
+        ledger.Read(256).Select(entry => entry.Decision.GetType()).Should().StartWith([typeof(NumberSkipped), typeof(PlanDecided)]);
         job.Plans.Single().Plan.Epoch.Should().Be(new PlanEpoch(257));
         job.Judge.EpochInForce.Should().Be(new PlanEpoch(257));
     }

@@ -14,14 +14,14 @@ internal sealed class JudgedJob
 {
     private readonly LedgerPlace _place;
     private readonly List<StepTiming> _unreported = [];
-    private (MicroBatchDeal Deal, long FromStep)? _onItsWay;
+    private (JobPlan Plan, long FromStep)? _onItsWay;
 
-    public JudgedJob(VirtualRanks ranks, PolicyMode mode = PolicyMode.Act, InMemoryLedger? ledger = null)
+    public JudgedJob(VirtualRanks ranks, PolicyMode mode = PolicyMode.Act, InMemoryLedger? ledger = null, StragglerGuardOptions? options = null, JobContext? context = null)
     {
         Ranks = ranks;
         Modes = new ModeSchedule(mode);
         Ledger = ledger ?? new InMemoryLedger();
-        Judge = new JobJudge(ranks.Enrollment(0), Modes, new StragglerGuardOptions());
+        Judge = new JobJudge(ranks.Enrollment(0), Modes, options ?? new StragglerGuardOptions(), context);
         for (int rank = 1; rank < ranks.Count; rank++)
         {
             Judge.Enroll(ranks.Enrollment(rank)).Should().BeTrue();
@@ -68,7 +68,8 @@ internal sealed class JudgedJob
         {
             if (_onItsWay is { } switched && switched.FromStep <= Ranks.NextStep)
             {
-                Ranks.InForce = switched.Deal;
+                Ranks.InForce = switched.Plan.Deal;
+                Ranks.TrialUnder = switched.Plan.IsTrial ? switched.Plan.Epoch : Ranks.TrialUnder;
                 _onItsWay = null;
             }
 
@@ -105,10 +106,10 @@ internal sealed class JudgedJob
 
     public LedgerEntry? Commit(Func<long, LedgerDecision?> decide) => _place.Commit(decide, Now, entry =>
     {
-        if (!IsReplay && entry.Decision is PlanDecided plan)
+        if (!IsReplay && entry.Decision is PlanDecided plan && plan.Plan.Generation == Ranks.Generation)
         {
             _onItsWay.Should().BeNull($"no plan is offered while one is on its way ({Story()})");
-            _onItsWay = (plan.Plan.Deal, Ranks.NextStep + SwitchSteps);
+            _onItsWay = (plan.Plan, Ranks.NextStep + SwitchSteps);
         }
     });
 }

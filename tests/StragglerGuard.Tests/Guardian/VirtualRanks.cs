@@ -9,7 +9,6 @@ namespace StragglerGuard.Tests.Guardian;
 internal sealed class VirtualRanks
 {
     private const long CollectiveNs = 300_000;
-    private const long RestOfStepNs = 1_000_000;
 
     private readonly Random _random;
     private readonly double[] _paceSeconds;
@@ -34,12 +33,33 @@ internal sealed class VirtualRanks
 
     public Generation Generation { get; init; }
 
+    /// <summary>By replica.</summary>
     public MicroBatchDeal InForce { get; set; }
+
+    /// <summary>Ranks of a replica, next to each other; all of them compute its share.</summary>
+    public int RanksPerReplica { get; init; } = 1;
+
+    /// <summary>The slots that are in the job, by replica of this generation; null where all are.</summary>
+    public int[]? MemberSlots { get; init; }
+
+    /// <summary>Slots of the job; 0: as many as there are replicas.</summary>
+    public int Slots { get; init; }
+
+    public RankAbilities Abilities { get; init; } = RankAbilities.Rebalance;
 
     public long NextStep { get; private set; }
 
     /// <summary>How long all steps so far took.</summary>
     public double ElapsedSeconds { get; private set; }
+
+    /// <summary>The most that a replica holds.</summary>
+    public int MicroBatchesMax { get; init; } = int.MaxValue;
+
+    /// <summary>What a step takes after the collective, ns.</summary>
+    public long RestOfStepNs { get; set; } = 1_000_000;
+
+    /// <summary>A rank of another class; −1: all are of one.</summary>
+    public int FastRank { get; init; } = -1;
 
     /// <summary>Factor on the pace of a rank at a step.</summary>
     public Func<int, long, double> Factor { get; set; } = (_, _) => 1;
@@ -47,8 +67,13 @@ internal sealed class VirtualRanks
     public Func<Random, double> Noise { get; init; } = MeasuredNoise.DrawReal;
 
     public RankEnrollment Enrollment(int rank) => new(
-        Job, Generation, new Rank(rank), Count, new WorkerId(new NodeId("node"), $"GPU-{rank}"), new DeviceClass("H100"), Stage: 0,
-        InForce.Total, MicroBatchesMin: 1, MicroBatchesMax: InForce.Total);
+        Job, Generation, new Rank(rank), Count, new WorkerId(new NodeId("node"), $"GPU-{rank}"), new DeviceClass(rank == FastRank ? "GB200" : "H100"), Stage: 0,
+        InForce.Total, MicroBatchesMin: 1, Math.Min(MicroBatchesMax, InForce.Total))
+    {
+        Slot = MemberSlots?[rank / RanksPerReplica] ?? rank / RanksPerReplica,
+        Slots = Slots > 0 ? Slots : Count / RanksPerReplica,
+        Abilities = Abilities,
+    };
 
     /// <summary>The second of two barriers, a few times: the noise floor of the lag.</summary>
     public List<StepTiming> SkewProbes()
@@ -79,7 +104,7 @@ internal sealed class VirtualRanks
     {
         long step = NextStep++;
         long[] computeNs = [.. Enumerable.Range(0, Count).Select(rank =>
-            (long)(_paceSeconds[rank] * 1e9 * InForce.MicroBatches[rank] * Factor(rank, step) * Noise(_random)))];
+            (long)(_paceSeconds[rank] * 1e9 * InForce.MicroBatches[rank / RanksPerReplica] * Factor(rank, step) * Noise(_random)))];
         long longestNs = computeNs.Max();
         ElapsedSeconds += (longestNs + CollectiveNs + RestOfStepNs) * 1e-9;
         return [.. Enumerable.Range(0, Count).Select(rank =>
@@ -95,15 +120,24 @@ internal sealed class VirtualRanks
                 ComputeNs = computeNs[rank],
                 ArrivalNs = startNs + computeNs[rank],
                 DepartureNs = startNs + longestNs + CollectiveNs + _random.Next(3_000),
-                WorkUnits = InForce.MicroBatches[rank],
-                Weight = 32 * InForce.MicroBatches[rank],
+                WorkUnits = InForce.MicroBatches[rank / RanksPerReplica],
+                Weight = 32 * InForce.MicroBatches[rank / RanksPerReplica],
                 Epoch = InForce.Epoch,
             };
         })];
     }
 
     public RankReport ReportOf(int rank, IEnumerable<StepTiming> records, bool left = false) => new(
-        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left);
+        Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left)
+    {
+        Trial = TrialUnder is { } epoch ? new RankTrial(epoch, _paceSeconds[rank] * TrialFactor(rank)) : null,
+    };
+
+    /// <summary>The plan that had the ranks try a micro-batch; null where none did.</summary>
+    public PlanEpoch? TrialUnder { get; set; }
+
+    /// <summary>Factor on the pace of a rank on trial.</summary>
+    public Func<int, double> TrialFactor { get; init; } = _ => 1;
 
     /// <summary>What one agent says of all ranks.</summary>
     public NodeReport ReportOfAll(long sequence, IReadOnlyCollection<StepTiming> records, bool left = false) => new(

@@ -27,6 +27,7 @@ public sealed class OptionsReaderTests
               "policy": { "minGain": 0, "switchCostSeconds": 1.5, "horizonSteps": 50, "coolDownSteps": 0, "brakeShare": 1 },
               "collectives": { "timeoutSeconds": 0.5, "chunkBytes": 65536 },
               "metrics": { "address": "::1", "port": 9464, "maxSeries": 500, },
+              "ledger": { "location": "sqlite:guard.ledger", "modes": "ignore" },
               "actuators": { "use": "slurm", "rounds": 2, "slurm": { "pools": "h100=gpu" }, "webhook": { "timeoutSeconds": 3 } },
             }
             """);
@@ -41,6 +42,7 @@ public sealed class OptionsReaderTests
             Policy = new PolicySection { MinGain = 0, SwitchCostSeconds = 1.5, HorizonSteps = 50, CoolDownSteps = 0, BrakeShare = 1 },
             Collectives = new CollectivesSection { TimeoutSeconds = 0.5, ChunkBytes = 65536 },
             Metrics = new MetricsSection { Address = "::1", Port = 9464, MaxSeries = 500 },
+            Ledger = new LedgerSection { Location = "sqlite:guard.ledger", Modes = LedgerModes.Ignore },
             Actuators = new ActuatorsSection
             {
                 Use = ActuatorChoice.Slurm,
@@ -81,8 +83,22 @@ public sealed class OptionsReaderTests
             "t:6:42: metrics.address: found \"localhost\", allowed is an IP address such as \"127.0.0.1\" or \"::1\"",
             "t:6:68: metrics.maxSeries: found null, allowed is a whole number from 100 to 1000000",
             "t:7:3: chunkBytes: is no key of the options: did you mean \"collectives.chunkBytes\"?",
-            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, collectives, metrics, actuators",
+            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, mitigation, collectives, metrics, ledger, actuators",
             "t:9:10: job: found \"\", allowed is a text of 1 to 128 characters without control characters");
+    }
+
+    [Theory]
+    [InlineData("postgres://guard:hunter2@")]
+    [InlineData("Host=db;Password=hunter2;Nonsense=1")]
+    [InlineData("mysql://guard:hunter2@db/x")]
+    public void LedgerLocation_ThatIsNone_IsRefusedWithoutBeingShown(string location)
+    {
+        var options = new StragglerGuardOptions { Ledger = new LedgerSection { Location = location } };
+
+        string[] refusals = [.. Errors($"{{ \"ledger\": {{ \"location\": \"{location}\" }} }}"), .. Describe(OptionsReader.Check(options)), options.ToString()];
+
+        refusals.Should().HaveCount(3).And.OnlyContain(text => !text.Contains("hunter2", StringComparison.Ordinal));
+        refusals[0].Should().StartWith("t:1:27: ledger.location: found another text, allowed is a file, sqlite:FILE, postgres://user@host/database");
     }
 
     [Theory]

@@ -25,7 +25,16 @@ internal static class AnyDecision
     public static LedgerDecision Of(Type kind, Random random)
     {
         ConstructorInfo constructor = kind.GetConstructors().MaxBy(candidate => candidate.GetParameters().Length)!;
-        return (LedgerDecision)constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter, random))]);
+        var decision = (LedgerDecision)constructor.Invoke([.. constructor.GetParameters().Select(parameter => Value(parameter, random))]);
+        return decision switch
+        {
+            PlanDecided plan => plan with
+            {
+                Moves = [.. Ints(random, 0).Select(slot => new WorkerMove(slot, (WorkerId)Value(typeof(WorkerId), random), Text(random)))],
+            },
+            PlanGraded graded => graded with { KindRests = random.Next(2) == 0 },
+            _ => decision,
+        };
     }
 
     private static object? Value(ParameterInfo parameter, Random random)
@@ -65,7 +74,7 @@ internal static class AnyDecision
     {
         int[] shares = [random.Next(0, 9), .. Ints(random, JobPlan.NotMember)];
         int members = shares.Count(share => share != JobPlan.NotMember);
-        return new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), shares, random.NextInt64(), random.Next(members));
+        return new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), shares, random.NextInt64(), random.Next(members), random.Next(2) == 0);
     }
 
     private static Verdict AnyVerdict(Random random) => new(

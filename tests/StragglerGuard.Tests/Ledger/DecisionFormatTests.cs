@@ -65,8 +65,8 @@ public sealed class DecisionFormatTests
     [InlineData("hangFound", 1, """{"job":"j","generation":0,"step":4,"rank":"one","reason":"r"}""", "r (not read: *")]
     [InlineData("modeChanged", 1, """{"job":"j","generation":0,"step":4,"mode":"dream","reason":"r"}""", "r (not read: *")]
     [InlineData("modeChanged", 1, """{"job":"j","generation":0,"step":4,"mode":1,"reason":"r"}""", "r (not read: *")]
-    [InlineData("rebalanceDecided", 1, """{"job":"j","generation":0,"step":4,"deal":{"epoch":1,"microBatches":[-1]},"predictedStepSeconds":1,"reason":"r"}""", "r (not read: *-1 micro-batches*")]
     [InlineData("planDecided", 1, """{"job":"j","generation":0,"step":4,"kind":"evict","plan":null,"predictedStepSeconds":1,"predictedGain":1,"reason":"r"}""", "r (not read: *")]
+    [InlineData("planDecided", 1, """{"job":"j","generation":0,"step":4,"kind":"evict","plan":{"epoch":1,"generation":0,"shares":[-2],"deadlineNs":0,"backups":0},"predictedStepSeconds":1,"predictedGain":1,"reason":"r"}""", "r (not read: *-2 micro-batches*")]
     [InlineData("hangFound", 1, "null", "not read: *")]
     [InlineData("hangFound", 1, "half a {", "not read: *")]
     [InlineData("hangFound", 1, "", "not read: *")]
@@ -92,8 +92,22 @@ public sealed class DecisionFormatTests
             .Should().Be(new HangFound(new JobId("j"), new Generation(0), 4, new Rank(7), "r"));
 
     [Fact]
+    public void Plan_OfBeforeItNamedWhoMoves_MovesNobody() =>
+        Read<PlanDecided>("""{"kind":"evict","plan":{"epoch":12,"generation":3,"shares":[4,-1,0],"deadlineNs":0,"backups":0},"predictedStepSeconds":0.5,"predictedGain":1.5,"job":"j","generation":2,"step":4,"reason":"r"}""", "planDecided")
+            .Moves.Should().BeEmpty();
+
+    [Fact]
+    public void Grade_OfBeforeItNamedARest_NamesNone() =>
+        Read<PlanGraded>("""{"epoch":12,"kind":"readmit","predictedGain":1.25,"realisedGain":0.5,"rolledBack":true,"job":"j","generation":2,"step":4,"reason":"r"}""", "planGraded")
+            .KindRests.Should().BeFalse("what is rolled back rests all the same");
+
+    [Fact]
     public void Decision_OfATypeWithoutAFormat_IsRefused() =>
         FluentActions.Invoking(() => DecisionFormat.Write(new Foreign())).Should().Throw<ArgumentException>().WithMessage("*Foreign*");
+
+    private static T Read<T>(string payload, string kind)
+        where T : LedgerDecision =>
+        DecisionFormat.Read(new JobId("j"), new Generation(2), 4, new DecisionText(kind, 1, payload)).Should().BeOfType<T>().Subject;
 
     private sealed record Foreign() : LedgerDecision(new JobId("j"), new Generation(0), 0, "foreign");
 }

@@ -27,8 +27,11 @@ internal static class SampleDecisions
         new NumberSkipped(Job, Generation, 40, "given up"),
         new PlanDecided(
             Job, Generation, 40, MitigationKind.Deadline, new JobPlan(new PlanEpoch(12), new Generation(3), [4, -1, 0], 1_500_000_000, 1), 0.5,
-            double.NaN, "why"),
-        new PlanGraded(Job, Generation, 40, new PlanEpoch(12), MitigationKind.Readmit, 1.25, double.PositiveInfinity, true, "worse"),
+            double.NaN, "why")
+        {
+            Moves = [new WorkerMove(1, Worker, "slow")],
+        },
+        new PlanGraded(Job, Generation, 40, new PlanEpoch(12), MitigationKind.Readmit, 1.25, double.PositiveInfinity, false, "won, but less than it should") { KindRests = true },
         new PlanInForce(Job, Generation, 40, new PlanEpoch(12), "all have voted"),
         new StragglerCleared(Job, Generation, 40, new Rank(3), "as fast as its peers"),
         new StragglerFound(

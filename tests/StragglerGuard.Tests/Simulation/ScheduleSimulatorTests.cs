@@ -155,6 +155,9 @@ public sealed class ScheduleSimulatorTests
         };
         SimulationResult result = ScheduleSimulator.Play(scenario);
         result.Settled.Guarded.Should().BeGreaterThan(1.3 * result.Settled.Unguarded);
+        SimulatedDecision plan = result.Decisions.First(decision => decision.PredictedStepSeconds is not null);
+        plan.RealisedStepSeconds.Should().BeApproximately(plan.PredictedStepSeconds!.Value, 0.1 * plan.PredictedStepSeconds.Value, "means are held against means");
+        result.Decisions.Should().ContainSingle(decision => decision.Kind == "planGraded").Which.Reason.Should().EndWith("it stays");
         ScheduleSimulator.Play(scenario with { Events = [] }).PlansDecided.Should().Be(0, "without tails nothing is won");
     }
 

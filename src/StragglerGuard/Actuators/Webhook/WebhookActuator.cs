@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Actuators.Webhook;
 
@@ -86,7 +87,7 @@ public sealed class WebhookActuator : IPoolActuator, IDisposable
     public async ValueTask<ActuationOutcome> MoveAsync(NodeId node, string pool, string actionKey, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(pool);
-        var outcome = await PostAsync(ActuationKind.Move, actionKey, node, pool, null, cancellationToken).ConfigureAwait(false);
+        var outcome = await PostAsync(ActuationKind.MoveToPool, actionKey, node, pool, null, cancellationToken).ConfigureAwait(false);
         return Acknowledge(outcome, node, last => last with { Pools = [pool] });
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Actuators.Webhook;
 
@@ -19,7 +20,7 @@ internal static partial class WebhookMessages
     internal static string NameOf(ActuationKind kind) => kind switch
     {
         ActuationKind.Drain => "drain",
-        ActuationKind.Move => "move",
+        ActuationKind.MoveToPool => "move",
         _ => "readmit",
     };
 

@@ -46,6 +46,9 @@ internal static class WireFormat
                 SplitVotes = rank.SplitVotes,
                 Left = rank.Left,
                 Failure = Encode(rank.Failure),
+                Trial = rank.Trial is { } trial
+                    ? new RankTrialMessage { Epoch = trial.Epoch.Value, SecondsPerUnit = trial.SecondsPerUnit }
+                    : null,
             });
         }
 
@@ -120,6 +123,9 @@ internal static class WireFormat
             {
                 Failure = rank.Failure is { } failure
                     ? new GroupFailure([.. failure.Culprits.Select(culprit => new Rank(culprit))], failure.Reason)
+                    : null,
+                Trial = rank.Trial is { SecondsPerUnit: > 0 } trial && double.IsFinite(trial.SecondsPerUnit)
+                    ? new RankTrial(new PlanEpoch(trial.Epoch), trial.SecondsPerUnit)
                     : null,
             });
         }

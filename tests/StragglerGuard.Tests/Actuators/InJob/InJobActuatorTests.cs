@@ -1,6 +1,7 @@
 using StragglerGuard.Actuators;
 using StragglerGuard.Actuators.InJob;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Actuators.InJob;
 
@@ -20,10 +21,10 @@ public sealed class InJobActuatorTests
             await Settle(actuator, new DesiredNode.Drained($"{time}1", "hangs"), ActuationKind.Drain);
             _runner.Workers[0].Should().Be(new JobWorker(s_worker, false, $"stragglerguard:{time}1 hangs", "h100"));
 
-            await Settle(actuator, new DesiredNode.Serve($"{time}2", "a100"), ActuationKind.Move, ActuationKind.Readmit);
+            await Settle(actuator, new DesiredNode.Serve($"{time}2", "a100"), ActuationKind.MoveToPool, ActuationKind.Readmit);
             _runner.Workers[0].Should().Be(new JobWorker(s_worker, true, "", "a100"));
 
-            await Settle(actuator, new DesiredNode.Serve($"{time}3", "h100"), ActuationKind.Move);
+            await Settle(actuator, new DesiredNode.Serve($"{time}3", "h100"), ActuationKind.MoveToPool);
             _runner.Workers[0].Should().Be(new JobWorker(s_worker, true, "", "h100"));
         }
     }

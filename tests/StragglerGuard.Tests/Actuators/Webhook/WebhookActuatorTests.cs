@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using StragglerGuard.Actuators;
 using StragglerGuard.Actuators.Webhook;
 using StragglerGuard.Core;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Actuators.Webhook;
 
@@ -143,7 +144,7 @@ public sealed class WebhookActuatorTests : IAsyncLifetime
         var back = await Reconcile(actuator, new DesiredNode.Serve("42", "a100"));
         (await Reconcile(actuator, new DesiredNode.Serve("42", "a100"))).Attempts.Should().BeEmpty();
 
-        back.Attempts.Select(attempt => attempt.Kind).Should().Equal(ActuationKind.Move, ActuationKind.Readmit);
+        back.Attempts.Select(attempt => attempt.Kind).Should().Equal(ActuationKind.MoveToPool, ActuationKind.Readmit);
 
         // A guard that was restarted knows nothing and says it again under the same keys.
         using var restarted = Actuator();

@@ -156,10 +156,24 @@ public sealed class WireFormatTests
                 new RankEnrollment(
                     new JobId($"job-{random.Next()}"), new Generation(random.Next()), new Rank(random.Next(world)), world,
                     new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("GB200"), random.Next(64), total,
-                    random.Next(3), 3 + random.Next(total)),
+                    random.Next(3), 3 + random.Next(total))
+                {
+                    Slots = world + 3,
+                    Slot = random.Next(world + 3),
+                    Abilities = (RankAbilities)random.Next(32),
+                },
                 Draw(random, random.Next(20), () => RandomTiming(random)), random.NextInt64(), random.NextInt64(), random.NextInt64(),
-                random.Next(2) == 0);
-        }));
+                random.Next(2) == 0)
+            {
+                Failure = random.Next(2) == 0 ? null : new GroupFailure(Draw(random, random.Next(4), () => new Rank(random.Next())), $"why {random.Next()}"),
+                Trial = random.Next(2) == 0 ? null : new RankTrial(new PlanEpoch(random.NextInt64()), 1 + random.NextDouble()),
+            };
+        }))
+    {
+        Standby = Draw(random, random.Next(4), () => new StandbyReport(
+            new JobId($"job-{random.Next()}"), random.Next(8), 8, new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("H100"),
+            random.Next(2) == 0 ? null : 1 + random.NextDouble())),
+    };
 
     private static StepTiming RandomTiming(Random random) => new()
     {
