@@ -39,9 +39,12 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
 
         string token = ProcessLauncher.NewToken();
-        await using GuardHost guard = arguments.Processes
-            ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
-            : GuardHost.Start(settings.Options);
+        if (await StartGuardAsync(token).ConfigureAwait(false) is not { } started)
+        {
+            return ExitCodes.BadInput;
+        }
+
+        await using GuardHost guard = started;
         guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
         guard.Guardian.SetMode(settings.Job, settings.GuardedMode, fromStep: settings.Phases.Observed);
 
@@ -113,6 +116,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         {
             // Numbers and voting are the guard's own affair; that a plan is in force shows in the steps.
             NumberSkipped or PlanInForce => null,
+            PlanDecided { Kind: MitigationKind.None } trial => trial.Reason,
             PlanDecided { Kind: MitigationKind.Rebalance } plan => $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: {plan.Reason}",
             PlanDecided plan => $"{plan.Kind.ToString().ToLowerInvariant()}, {plan.Plan}: {plan.Reason}",
             MitigationRefused refused => $"not done ({refused.Kind.ToString().ToLowerInvariant()}): {refused.Reason}",
@@ -127,6 +131,23 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         if (what is not null)
         {
             display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {what}"));
+        }
+    }
+
+    /// <returns>Null where the ledger can't be used, which has been said.</returns>
+    private async Task<GuardHost?> StartGuardAsync(string token)
+    {
+        try
+        {
+            return arguments.Processes
+                ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
+                : GuardHost.Start(settings.Options);
+        }
+        catch (LedgerException unusable)
+        {
+            string source = arguments.Ledger is { } file ? $"--ledger {file}" : $"{arguments.Options}: ledger.location";
+            await Console.Error.WriteLineAsync($"{source}: {unusable.Message}").ConfigureAwait(false);
+            return null;
         }
     }
 

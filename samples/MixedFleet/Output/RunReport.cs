@@ -2,6 +2,7 @@ using MixedFleet.Optimum;
 using MixedFleet.Training;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Guardian;
 using StragglerGuard.Ledger;
 
@@ -70,11 +71,12 @@ internal sealed record RunReport
                 new VerdictLine(
                     labels.SlotOf(generation.Ranks.First(rank => rank.Rank == verdict.Rank).Worker), verdict.OnsetStep, verdict.RaisedAtStep,
                     Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause), verdict.Reason)))],
-            Plans = [.. generations.SelectMany(generation => generation.Plans).Select(plan => new PlanLine(
+            Plans = [.. generations.SelectMany(generation => generation.Plans).Where(plan => plan.Kind != MitigationKind.None).Select(plan => new PlanLine(
                 plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep ?? BeginOf(results, plan.Plan.Epoch.Value),
                 [.. plan.Plan.Shares.ToArray().Select(share => Math.Max(0, share))], plan.PredictedStepSeconds,
                 plan.RealisedStepSeconds ?? StepSecondsOf(generations, plan.Plan), plan.Reason))],
-            Mitigations = [.. decided.Select(entry => entry.Decision).OfType<PlanDecided>().Select(plan => MitigationOf(plan, decided, results))],
+            Mitigations = [.. decided.Select(entry => entry.Decision).OfType<PlanDecided>().Where(plan => plan.Kind != MitigationKind.None)
+                .Select(plan => MitigationOf(plan, decided, results))],
             Refused = [.. decided.Select(entry => entry.Decision).OfType<MitigationRefused>().Select(refused =>
                 new RefusalLine(Camel(refused.Kind), refused.Step, refused.Reason))],
             Members = members[0].Members,

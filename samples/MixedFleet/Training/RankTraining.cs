@@ -37,6 +37,11 @@ internal sealed class RankTraining
     /// <summary>How long the members of a later generation may take to meet.</summary>
     private static readonly TimeSpan MeetLimit = TimeSpan.FromSeconds(20);
 
+    private const int StandbyTrialMicroBatches = 3;
+
+    /// <summary>Between two trials of a worker that stands by: often enough to be seen getting well, rare enough to be no load.</summary>
+    private static readonly TimeSpan StandbyTrialPause = TimeSpan.FromMilliseconds(200);
+
     private readonly RunSettings _settings;
     private readonly int _slot;
     private readonly IRankGroups _groups;
@@ -146,12 +151,19 @@ internal sealed class RankTraining
         using CheckpointWriter? checkpoints = OpenCheckpoints(guard);
         int[] even = EvenDeal.Of(_settings.MicroBatches, communicator.WorldSize);
         int[] uneven = GradientCheck.ExampleOfUneven(even);
+        var trial = new PaceTrial(replica.Accumulator, _pace);
         using (StepReducer<float> reducer = guard.Reducer(replica.Model.Gradients.All, sums: 1))
         {
             while (replica.Queue.Step < _settings.Phases.Steps && !guard.MustRegroup)
             {
                 MicroBatchDeal deal = guard.Plan.Deal;
                 uneven = deal.MicroBatches.SequenceEqual(even) ? uneven : deal.MicroBatches.ToArray();
+                if (guard.MustTry
+                    && trial.SecondsPerMicroBatch(1, FactorAt(guard.NextStep), communicator.Aborted) is { } seconds)
+                {
+                    guard.Tried(seconds);
+                }
+
                 TakeStep(replica, guard, reducer, communicator.Aborted);
                 checkpoints?.StepDone(guard.Plan, replica.Queue, replica.Model, replica.Optimizer);
             }
@@ -213,13 +225,17 @@ internal sealed class RankTraining
         _groups.StandBy();
         using StandbyGuard guard = _groups.Agent.StandBy(
             new StandbyReport(_settings.Job, _slot, _settings.WorldSize, Worker(), DeviceClass, SecondsPerUnit: null), left);
-        var trials = new StandbyTrials(replica.Accumulator, _pace);
+        var trial = new PaceTrial(replica.Accumulator, _pace);
         try
         {
             while (true)
             {
-                guard.Tried(trials.SecondsPerMicroBatch(FactorAt(Math.Max(0, _groups.LastStep)), _groups.Over));
-                if (guard.AwaitPlan(StandbyTrials.Pause, _groups.Over) is { } plan)
+                if (trial.SecondsPerMicroBatch(StandbyTrialMicroBatches, FactorAt(Math.Max(0, _groups.LastStep)), _groups.Over) is { } seconds)
+                {
+                    guard.Tried(seconds);
+                }
+
+                if (guard.AwaitPlan(StandbyTrialPause, _groups.Over) is { } plan)
                 {
                     return plan;
                 }
@@ -263,7 +279,8 @@ internal sealed class RankTraining
             Worker = Worker(),
             Slot = _slot,
             Slots = plan.Slots,
-            Abilities = RankAbilities.Rebalance | RankAbilities.Deadline | RankAbilities.Backup | RankAbilities.Regroup,
+            Abilities = RankAbilities.Rebalance | RankAbilities.Deadline | RankAbilities.Backup | RankAbilities.Regroup
+                | RankAbilities.Trial,
         };
 
     private WorkerId Worker() => new(_groups.Node, _settings.DeviceOf(_slot));

@@ -67,8 +67,8 @@ internal sealed record RunSettings(
     /// <summary>The guard's mode in phase two: where nothing may be done, it only looks.</summary>
     public PolicyMode GuardedMode => Mitigation == MitigationChoice.None ? PolicyMode.Observe : Mode;
 
-    /// <summary>Where decisions are kept; null: in memory.</summary>
-    public string? LedgerPath { get; init; }
+    /// <summary>Where decisions are kept; empty: in memory.</summary>
+    public string LedgerPath => Options.Ledger.Location;
 
     /// <summary>Where checkpoints are written; null: none are.</summary>
     public string? CheckpointPath { get; init; }
@@ -133,7 +133,6 @@ internal sealed record RunSettings(
             fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), arguments.MicroBatches, arguments.Seed)
         {
             Mode = arguments.Mode,
-            LedgerPath = arguments.Ledger,
             CheckpointPath = arguments.Checkpoint,
             CheckpointEvery = arguments.CheckpointEvery ?? CheckpointEveryDefault,
             ResumedFrom = resumed,
@@ -211,7 +210,14 @@ internal sealed record RunSettings(
             };
         }
 
-        return options is null ? null : options with { Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };
+        if (options is null)
+        {
+            return null;
+        }
+
+        // The phases of this run set the mode, whatever an earlier one had left in the ledger.
+        LedgerSection ledger = options.Ledger with { Location = arguments.Ledger ?? options.Ledger.Location, Modes = LedgerModes.Ignore };
+        return options with { Ledger = ledger, Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };
     }
 
     private static T? Take<T>(Checked<T> outcome, List<string> errors)
