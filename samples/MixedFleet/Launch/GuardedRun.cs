@@ -114,8 +114,8 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     {
         string? what = entry.Decision switch
         {
-            // Numbers and voting are the guard's own affair; that a plan is in force shows in the steps.
-            NumberSkipped or PlanInForce => null,
+            // The guard keeps its own books; that a plan is in force shows in the steps, and the mode in the phases.
+            NumberSkipped or PlanInForce or GuardianTookOver or ModeChanged => null,
             PlanDecided { Kind: MitigationKind.None } trial => trial.Reason,
             PlanDecided { Kind: MitigationKind.Rebalance } plan => $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: {plan.Reason}",
             PlanDecided plan => $"{plan.Kind.ToString().ToLowerInvariant()}, {plan.Plan}: {plan.Reason}",

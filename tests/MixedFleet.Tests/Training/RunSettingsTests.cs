@@ -40,7 +40,7 @@ public sealed class RunSettingsTests : IDisposable
         settings.Mitigation.Should().Be(MitigationChoice.Rebalance);
         settings.MayRegroup.Should().BeFalse("a rank that is lost ends the job unless it is asked for otherwise");
         settings.GuardedMode.Should().Be(PolicyMode.Act);
-        settings.LedgerPath.Should().BeNull();
+        settings.LedgerPath.Should().BeEmpty();
         settings.CheckpointPath.Should().BeNull();
         settings.CheckpointEvery.Should().Be(50);
         settings.Stalls.IsEmpty.Should().BeTrue();
