@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Numerics;
 using MixedFleet.Training;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Hosting;
 
 namespace MixedFleet.CommandLine;
 
@@ -26,7 +27,7 @@ internal sealed record RunArguments
 
     public IReadOnlyList<string> Stall { get; init; } = [];
 
-    public MitigationChoice Mitigate { get; init; } = MitigationChoice.Auto;
+    public MitigationChoice Mitigate { get; init; } = MitigationChoice.Rebalance;
 
     public PolicyMode Mode { get; init; } = PolicyMode.Act;
 
@@ -74,7 +75,7 @@ internal static class RunCommand
         var options = new Option<string?>("--options")
         {
             CustomParser = FileName,
-            Description = "The guard's options, see config/stragglerguard.json. The phases of this sample set the mode, whatever the file says.",
+            Description = "The guard's options, see config/stragglerguard.json. --mode and --mitigate say what may be done, whatever the file says.",
             HelpName = "FILE",
         };
         var steps = new Option<int?>("--steps")
@@ -115,7 +116,8 @@ internal static class RunCommand
         var mitigate = new Option<MitigationChoice?>("--mitigate")
         {
             CustomParser = result => OneOf<MitigationChoice>(result),
-            Description = "What the guard may do once it acts: auto, rebalance, deadline, backup, evict or none. Default: auto.",
+            Description = "What the guard may do once it acts: auto, rebalance, deadline, backup, evict or none. With auto and evict the job goes on " +
+                "without a rank that is lost. Default: rebalance.",
             HelpName = "KIND",
         };
         var mode = new Option<PolicyMode?>("--mode")
@@ -176,7 +178,7 @@ internal static class RunCommand
             MicroBatches = result.GetValue(microBatches),
             Slow = result.GetValue(slow) ?? [],
             Stall = result.GetValue(stall) ?? [],
-            Mitigate = result.GetValue(mitigate) ?? MitigationChoice.Auto,
+            Mitigate = result.GetValue(mitigate) ?? MitigationChoice.Rebalance,
             Mode = result.GetValue(mode) ?? PolicyMode.Act,
             Ledger = result.GetValue(ledger),
             Checkpoint = result.GetValue(checkpoint),

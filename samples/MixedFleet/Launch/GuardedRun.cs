@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -38,9 +39,12 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
 
         string token = ProcessLauncher.NewToken();
-        await using GuardHost guard = arguments.Processes
-            ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
-            : GuardHost.Start(settings.Options);
+        if (await StartGuardAsync(token).ConfigureAwait(false) is not { } started)
+        {
+            return ExitCodes.BadInput;
+        }
+
+        await using GuardHost guard = started;
         guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
         guard.Guardian.SetMode(settings.Job, settings.GuardedMode, fromStep: settings.Phases.Observed);
 
@@ -55,6 +59,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             [.. settings.Fleet.Ranks.Select(_ => real)], [.. settings.Fleet.Ranks.Select(rank => rank.PaceSeconds)],
             Environment.ProcessorCount, settings.Slowdowns);
 
+        var decided = new ConcurrentQueue<LedgerEntry>();
         LaunchOutcome outcome;
         await using (IRunDisplay display = OpenDisplay(guard.Guardian))
         {
@@ -63,11 +68,15 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
                 display.Say(line);
             }
 
-            guard.Guardian.Decided += entry => SayDecision(display, entry);
+            guard.Guardian.Decided += entry =>
+            {
+                decided.Enqueue(entry);
+                SayDecision(display, entry);
+            };
             outcome = arguments.Processes
                 ? await new ProcessLauncher(settings, words, display)
-                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, real, interrupted.Token).ConfigureAwait(false)
-                : await new ThreadLauncher(settings, guard, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
+                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, interrupted.Token).ConfigureAwait(false)
+                : await new ThreadLauncher(settings, guard.Agent!, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
             if (outcome.Results is not null && !await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false))
             {
                 display.Say($"the guardian had not judged every step {SettleLimit.TotalSeconds:0} s after the last: what follows is what it knows");
@@ -87,7 +96,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             return ExitCodes.Failed;
         }
 
-        RunReport report = RunReport.Of(settings, outcome.Results, status, stretch.Factor);
+        RunReport report = RunReport.Of(settings, outcome.Results, status, [.. decided], stretch.Factor);
         foreach (string line in ReportText.Lines(report, !settings.Slowdowns.IsEmpty, !settings.Stalls.IsEmpty))
         {
             Console.Out.WriteLine(line);
@@ -103,10 +112,42 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
 
     private static void SayDecision(IRunDisplay display, LedgerEntry entry)
     {
-        if (entry.Decision is not NumberSkipped)
+        string? what = entry.Decision switch
         {
-            string deal = entry.Decision is PlanDecided plan ? $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: " : "";
-            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {deal}{entry.Decision.Reason}"));
+            // The guard keeps its own books; that a plan is in force shows in the steps, and the mode in the phases.
+            NumberSkipped or PlanInForce or GuardianTookOver or ModeChanged => null,
+            PlanDecided { Kind: MitigationKind.None } trial => trial.Reason,
+            PlanDecided { Kind: MitigationKind.Rebalance } plan => $"new deal {string.Join(' ', plan.Plan.Deal.MicroBatches.ToArray())}: {plan.Reason}",
+            PlanDecided plan => $"{plan.Kind.ToString().ToLowerInvariant()}, {plan.Plan}: {plan.Reason}",
+            MitigationRefused refused => $"not done ({refused.Kind.ToString().ToLowerInvariant()}): {refused.Reason}",
+            MitigationAdvised advised => $"advised ({advised.Kind.ToString().ToLowerInvariant()}, {string.Join(' ', advised.Shares)}): {advised.Reason}",
+            WorkerEvicted evicted => $"rank {evicted.Replica} has left for the pool {evicted.Pool}",
+            WorkerReadmitted readmitted => $"rank {readmitted.Replica} is back from the pool {readmitted.Pool}",
+            PlanGraded graded => string.Create(
+                CultureInfo.InvariantCulture,
+                $"epoch {graded.Epoch.Value} ({graded.Kind.ToString().ToLowerInvariant()}) predicted ×{graded.PredictedGain:0.00}, realised ×{graded.RealisedGain:0.00}: {graded.Reason}"),
+            { } other => other.Reason,
+        };
+        if (what is not null)
+        {
+            display.Say(string.Create(CultureInfo.InvariantCulture, $"* step {entry.Decision.Step}: {what}"));
+        }
+    }
+
+    /// <returns>Null where the ledger can't be used, which has been said.</returns>
+    private async Task<GuardHost?> StartGuardAsync(string token)
+    {
+        try
+        {
+            return arguments.Processes
+                ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
+                : GuardHost.Start(settings.Options);
+        }
+        catch (LedgerException unusable)
+        {
+            string source = arguments.Ledger is { } file ? $"--ledger {file}" : $"{arguments.Options}: ledger.location";
+            await Console.Error.WriteLineAsync($"{source}: {unusable.Message}").ConfigureAwait(false);
+            return null;
         }
     }
 
@@ -133,7 +174,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Interactive: true, Ansi: true };
         JobStatus? Status() => guardian.Status(settings.Job);
         return live
-            ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings.Fleet), settings.Phases.Steps)
+            ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings), settings.Phases.Steps)
             : new PlainDisplay(Console.Out, Status, settings.Phases.Steps);
     }
 }

@@ -1,11 +1,8 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using MixedFleet.CommandLine;
+using MixedFleet.Groups;
 using MixedFleet.Training;
 using StragglerGuard.Agent;
-using StragglerGuard.Collectives.Devices;
-using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
@@ -20,7 +17,6 @@ internal sealed class RankProcess(RunSettings settings)
     private readonly Lock _output = new();
     private readonly Lock _complaints = new();
     private bool _hasComplained;
-    private TcpTransport? _transport;
 
     /// <summary>Takes its place in the job and trains.</summary>
     /// <returns>See <see cref="ExitCodes"/>.</returns>
@@ -28,58 +24,38 @@ internal sealed class RankProcess(RunSettings settings)
     {
         // Ctrl-C reaches every process of the terminal: the launcher ends the job, and says so once.
         using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
-        using Socket listener = TcpTransport.ListenOnLoopback();
-        Tell(new RankListening(((IPEndPoint)listener.LocalEndPoint!).Port));
-
-        string? line = Console.In.ReadLine();
-        if (line is null || RankProtocol.ParseAssignment(line) is not { } assignment)
+        if (Console.In.ReadLine() is not { } line || RankProtocol.ParseFromLauncher(line) is not RankAssignment assignment)
         {
             Console.Error.WriteLine("the launcher died before it had said which rank this is");
             return ExitCodes.RankLost;
         }
 
-        new Thread(() => LeaveWithLauncher(assignment)) { IsBackground = true, Name = "launcher-watch" }.Start();
+        var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
+        var node = new NodeId($"rank-{assignment.Slot}");
+        using var agent = new NodeAgent(fabric, node, settings.Options.Agent);
+        var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
+        new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try
         {
-            Tell(new RankFinished(Train(assignment, listener)));
+            long told = 0;
+            void Note(int slot, int number, long step, double loss, ReadOnlySpan<long> computed)
+            {
+                if (number == 0 && (Environment.TickCount64 - told >= ProgressPeriodMs || step == settings.Phases.Steps - 1))
+                {
+                    told = Environment.TickCount64;
+                    Tell(new RankProgress(step, loss));
+                }
+            }
+
+            var training = new RankTraining(settings, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
+            Tell(new RankFinished(training.Run()));
             return ExitCodes.Done;
         }
-        catch (CollectiveException lost)
+        catch (Exception lost) when (lost is CollectiveException or GroupNotMetException)
         {
-            Complain($"rank {assignment.Rank}: {lost.Message}");
+            Complain($"rank {assignment.Slot}: {lost.Message}");
             return ExitCodes.RankLost;
         }
-    }
-
-    private RankResult Train(RankAssignment assignment, Socket listener)
-    {
-        using TcpTransport transport = TcpTransport.Connect(
-            listener,
-            [.. assignment.Ports.Select(port => new IPEndPoint(IPAddress.Loopback, port))],
-            new TcpIdentity(new Rank(assignment.Rank), assignment.Token)
-            {
-                PlanHash = settings.StartPlan.Hash,
-            },
-            settings.Options.Collectives.ToTransportOptions());
-        Volatile.Write(ref _transport, transport);
-        using var device = new CpuDevice();
-        using var communicator = new Communicator(transport, device);
-        var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
-        var node = new NodeId($"rank-{assignment.Rank}");
-        using var agent = new NodeAgent(fabric, node, settings.Options.Agent);
-        using RankGuard guarded = agent.Join(
-            RankEnrollment.DataParallel(
-                settings.Job, node, new DeviceClass(settings.Fleet.Ranks[assignment.Rank].DeviceClass), communicator, settings.MicroBatches),
-            communicator, settings.StartPlan, settings.Phases.First);
-        long told = 0;
-        return new RankTraining(settings, assignment.Rank, assignment.Stretch, (step, loss) =>
-        {
-            if (assignment.Rank == 0 && (Environment.TickCount64 - told >= ProgressPeriodMs || step == settings.Phases.Steps - 1))
-            {
-                told = Environment.TickCount64;
-                Tell(new RankProgress(step, loss));
-            }
-        }, Console.Error.WriteLine).Run(guarded, communicator, device);
     }
 
     private void Tell(RankMessage message)
@@ -99,28 +75,32 @@ internal sealed class RankProcess(RunSettings settings)
     }
 
     /// <summary>
-    /// Waits for the launcher's word that the job is lost, or for its end, which closes the pipe: a rank without its launcher would train
-    /// on unseen. This thread leaves even where the training thread computes, and would hear of it at its next collective only.
+    /// Hears the launcher until the job is lost, or the launcher's end closes the pipe: a rank without its launcher would train on
+    /// unseen. This thread leaves even where the training thread computes, and would hear of it at its next collective only.
     /// </summary>
-    private void LeaveWithLauncher(RankAssignment assignment)
+    private void Listen(RankAssignment assignment, ProcessSeat seat)
     {
-        string? line = Console.In.ReadLine();
-        TcpTransport? transport = Volatile.Read(ref _transport);
-        if (line is not null && RankProtocol.ParseJobLost(line) is { } lost)
+        while (Console.In.ReadLine() is { } line)
         {
-            // Peers must have learnt of the dead rank from its connections before this rank closes its own, or they would blame it.
-            transport?.Aborted.WaitHandle.WaitOne(settings.Options.Collectives.ToTransportOptions().AnswerGrace);
-            Complain($"rank {assignment.Rank}: {lost.Cause}; this rank leaves");
+            switch (RankProtocol.ParseFromLauncher(line))
+            {
+                case JobLost lost:
+                    // Peers must have learnt of the dead rank from its connections before this rank closes its own, or they would blame it.
+                    seat.Transport?.Aborted.WaitHandle.WaitOne(settings.Options.Collectives.ToTransportOptions().AnswerGrace);
+                    Complain($"rank {assignment.Slot}: {lost.Cause}; this rank leaves");
+                    Environment.Exit(ExitCodes.RankLost);
+                    return;
+                case { } said:
+                    seat.Hear(said);
+                    break;
+            }
         }
-        else
-        {
-            string cause = $"the launcher (pid {assignment.LauncherPid}) died";
-            Complain($"rank {assignment.Rank}: {cause}; this rank leaves");
 
-            // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
-            transport?.Abort(cause);
-        }
+        string cause = $"the launcher (pid {assignment.LauncherPid}) died";
+        Complain($"rank {assignment.Slot}: {cause}; this rank leaves");
 
+        // A peer that sees this rank go before its own pipe has ended reads the cause, and does not blame this rank.
+        seat.Transport?.Abort(cause);
         Environment.Exit(ExitCodes.RankLost);
     }
 

@@ -7,49 +7,67 @@ namespace MixedFleet.Launch;
 /// <summary>What a rank process writes on its standard output, one JSON object a line.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(RankListening), "listening")]
+[JsonDerivedType(typeof(RankStandsBy), "stands by")]
 [JsonDerivedType(typeof(RankProgress), "progress")]
 [JsonDerivedType(typeof(RankFinished), "finished")]
 internal abstract record RankMessage;
 
-/// <summary>The rank's socket is bound; peers may connect.</summary>
-internal sealed record RankListening(int Port) : RankMessage;
+/// <summary>The rank's socket for a generation is bound; peers may connect.</summary>
+/// <param name="PlanHash">Of the plan that the generation begins with: names the group.</param>
+/// <param name="Members">Its slots.</param>
+/// <param name="Port">On loopback.</param>
+internal sealed record RankListening(ulong PlanHash, int[] Members, int Port) : RankMessage;
 
-/// <summary>A step is over (rank 0 says so).</summary>
+/// <summary>The rank is in no group, and wants to hear how the job goes.</summary>
+internal sealed record RankStandsBy : RankMessage;
+
+/// <summary>A step is over (the lowest member says so).</summary>
 internal sealed record RankProgress(long Step, double Loss) : RankMessage;
 
 /// <summary>The rank's training is over.</summary>
 internal sealed record RankFinished(RankResult Result) : RankMessage;
 
-/// <summary>
-/// What the launcher writes on a rank process's standard input first. The pipe then stays open for a <see cref="JobLost"/>: its end means
-/// that the launcher died.
-/// </summary>
-/// <param name="Rank">Who the process is.</param>
-/// <param name="Ports">The port of every rank on loopback.</param>
+/// <summary>What the launcher writes on a rank process's standard input, one JSON object a line; its end means that the launcher died.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(RankAssignment), "assignment")]
+[JsonDerivedType(typeof(GroupFormed), "group formed")]
+[JsonDerivedType(typeof(JobStep), "step")]
+[JsonDerivedType(typeof(JobOver), "over")]
+[JsonDerivedType(typeof(JobLost), "lost")]
+internal abstract record LauncherMessage;
+
+/// <summary>Always first: who the process is.</summary>
+/// <param name="Slot">Its place in the fleet.</param>
 /// <param name="Token">What peers and the guardian want to see.</param>
 /// <param name="Guardian">Where the guardian listens.</param>
 /// <param name="LauncherPid">For messages.</param>
 /// <param name="Stretch">The factor on all emulated paces.</param>
-/// <param name="RealSecondsPerMicroBatch">As the launcher measured it.</param>
-internal sealed record RankAssignment(
-    int Rank, int[] Ports, string Token, Uri Guardian, int LauncherPid, double Stretch, double RealSecondsPerMicroBatch);
+internal sealed record RankAssignment(int Slot, string Token, Uri Guardian, int LauncherPid, double Stretch) : LauncherMessage;
 
-/// <summary>The job can't go on: what the launcher writes where a rank died. Ranks that have not met yet learn it only from here.</summary>
+/// <summary>Every member of a generation listens.</summary>
+/// <param name="PlanHash">Which, see <see cref="RankListening"/>.</param>
+/// <param name="Ports">On loopback, by rank.</param>
+internal sealed record GroupFormed(ulong PlanHash, int[] Ports) : LauncherMessage;
+
+/// <summary>How far the job is, for a rank that stands by.</summary>
+internal sealed record JobStep(long Step) : LauncherMessage;
+
+/// <summary>The job is trained; whoever stands by may leave.</summary>
+internal sealed record JobOver : LauncherMessage;
+
+/// <summary>The job can't go on, because a rank died. Ranks that have not met yet learn it only from here.</summary>
 /// <param name="Cause">Who, and how: "rank 1 died (…)".</param>
-internal sealed record JobLost(string Cause);
+internal sealed record JobLost(string Cause) : LauncherMessage;
 
 /// <summary>The two directions of the pipe between the launcher and a rank process.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.General)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.General, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(RankMessage))]
-[JsonSerializable(typeof(RankAssignment))]
-[JsonSerializable(typeof(JobLost))]
+[JsonSerializable(typeof(LauncherMessage))]
 internal sealed partial class RankProtocol : JsonSerializerContext
 {
     public static string Line(RankMessage message) => JsonSerializer.Serialize(message, Default.RankMessage);
 
-    public static string Line(RankAssignment assignment) => JsonSerializer.Serialize(assignment, Default.RankAssignment);
-
-    public static string Line(JobLost lost) => JsonSerializer.Serialize(lost, Default.JobLost);
+    public static string Line(LauncherMessage message) => JsonSerializer.Serialize(message, Default.LauncherMessage);
 
     /// <summary>Reads a rank's line; null where it is none (something else that wrote to standard output).</summary>
     public static RankMessage? ParseMessage(string line)
@@ -69,7 +87,5 @@ internal sealed partial class RankProtocol : JsonSerializerContext
         }
     }
 
-    public static RankAssignment? ParseAssignment(string line) => JsonSerializer.Deserialize(line, Default.RankAssignment);
-
-    public static JobLost? ParseJobLost(string line) => JsonSerializer.Deserialize(line, Default.JobLost);
+    public static LauncherMessage? ParseFromLauncher(string line) => JsonSerializer.Deserialize(line, Default.LauncherMessage);
 }

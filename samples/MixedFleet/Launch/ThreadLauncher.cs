@@ -1,47 +1,55 @@
 using MixedFleet.CommandLine;
+using MixedFleet.Groups;
 using MixedFleet.Output;
 using MixedFleet.Training;
 using StragglerGuard.Agent;
-using StragglerGuard.Collectives.Devices;
-using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Collectives.Transports;
-using StragglerGuard.Core;
-using StragglerGuard.Hosting;
 
 namespace MixedFleet.Launch;
 
 /// <summary>Ranks as threads of this process.</summary>
-internal sealed class ThreadLauncher(RunSettings settings, GuardHost guard, double stretch, IRunDisplay display)
+internal sealed class ThreadLauncher(RunSettings settings, NodeAgent agent, double stretch, IRunDisplay display)
 {
-    /// <summary>Runs the job to its end, or to the first failure.</summary>
+    /// <summary>Told of every step of every rank, on the rank's thread; must be quick.</summary>
+    public StepTaken OnStep { get; init; } = static (_, _, _, _, _) => { };
+
+    /// <summary>Runs the job to its end, or to the first failure that it does not go on after.</summary>
     public async Task<LaunchOutcome> RunAsync(CancellationToken interrupted)
     {
-        IReadOnlyList<ITransport> transports = InProcessGroup.Create(settings.WorldSize, settings.Options.Collectives.ToTransportOptions()).Transports;
-        using CancellationTokenRegistration stop = interrupted.Register(() =>
-        {
-            foreach (ITransport transport in transports)
-            {
-                transport.Abort("interrupted");
-            }
-        });
-        var results = new RankResult[settings.WorldSize];
+        using var meeting = new ThreadMeeting(agent, settings.Options.Collectives.ToTransportOptions());
+        using CancellationTokenRegistration stop = interrupted.Register(() => meeting.Abort("interrupted"));
+        var results = new RankResult?[settings.WorldSize];
         var failures = new Exception?[settings.WorldSize];
-        Thread[] ranks = [.. transports.Select((transport, rank) => new Thread(() =>
+        Thread[] ranks = [.. Enumerable.Range(0, settings.WorldSize).Select(slot => new Thread(() =>
         {
             try
             {
-                results[rank] = RunRank(transport, rank);
+                results[slot] = new RankTraining(settings, slot, meeting.Seat(slot), stretch, Note, display.Say).Run();
+                meeting.End();
             }
             catch (Exception failed)
             {
-                failures[rank] = failed;
-                transport.Abort(failed.Message);
+                failures[slot] = failed;
+                if (failed is not CollectiveException || !settings.MayRegroup)
+                {
+                    meeting.Abort(failed.Message);
+                }
             }
         })
         {
-            Name = $"rank-{rank}",
+            Name = $"rank-{slot}",
             IsBackground = true,
         })];
+        void Note(int slot, int number, long step, double loss, ReadOnlySpan<long> computed)
+        {
+            OnStep(slot, number, step, loss, computed);
+            if (number == 0)
+            {
+                meeting.StepDone(step);
+                display.Progress(step, loss);
+            }
+        }
+
         foreach (Thread rank in ranks)
         {
             rank.Start();
@@ -55,22 +63,14 @@ internal sealed class ThreadLauncher(RunSettings settings, GuardHost guard, doub
 
         // The rank that failed by itself is the cause; the others were told.
         int culprit = Array.FindIndex(failures, failure => failure is not null and not CollectiveException);
-        culprit = culprit >= 0 ? culprit : Array.FindIndex(failures, failure => failure is not null);
-        return culprit < 0
-            ? LaunchOutcome.Finished(results)
-            : LaunchOutcome.Failed(
-                failures[culprit] is CollectiveException ? ExitCodes.RankLost : ExitCodes.Failed,
-                $"rank {culprit}: {failures[culprit]!.Message}");
-    }
+        if (culprit < 0 && LaunchOutcome.OfFinished(results) is { } finished)
+        {
+            return finished;
+        }
 
-    private RankResult RunRank(ITransport transport, int rank)
-    {
-        using var device = new CpuDevice();
-        using var communicator = new Communicator(transport, device);
-        using RankGuard guarded = guard.Join(
-            new DeviceClass(settings.Fleet.Ranks[rank].DeviceClass), communicator, settings.MicroBatches, settings.StartPlan,
-            settings.Phases.First);
-        Action<long, double> onStep = rank == 0 ? display.Progress : static (_, _) => { };
-        return new RankTraining(settings, rank, stretch, onStep, display.Say).Run(guarded, communicator, device);
+        culprit = culprit >= 0 ? culprit : Array.FindIndex(failures, failure => failure is not null);
+        return LaunchOutcome.Failed(
+            failures[culprit] is CollectiveException or GroupNotMetException ? ExitCodes.RankLost : ExitCodes.Failed,
+            $"rank {culprit}: {failures[culprit]!.Message}");
     }
 }

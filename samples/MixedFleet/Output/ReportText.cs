@@ -50,8 +50,13 @@ internal static class ReportText
         {
             string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms") : "unknown";
             yield return Say(
-                $"  epoch {plan.Epoch}: deal {string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, in force from {plan.EffectiveStep?.ToString(CultureInfo.InvariantCulture) ?? "never"}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
+                $"  epoch {plan.Epoch}: {KindOf(report, plan)}{string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, in force from {plan.EffectiveStep?.ToString(CultureInfo.InvariantCulture) ?? "never"}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
             yield return $"    {plan.Reason}";
+        }
+
+        foreach (string line in Graded(report))
+        {
+            yield return line;
         }
 
         ThroughputLine throughput = report.Throughput;
@@ -77,8 +82,40 @@ internal static class ReportText
             ? Say($"  best integer deal for the configured paces{(isStalled ? ", under the same stalls" : "")}: {optimum:N0} samples/s; reached {share:P1}")
             : "  best integer deal: unknown";
         yield return Say(
-            $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(report.WeightsIdenticalAcrossRanks ? "identical bit for bit on all ranks" : "DIFFER BETWEEN RANKS")}; gradient of an uneven deal against the even split, fp64: {Error(report.GradientMaxRelativeError)}");
+            $"  loss {report.LossFirst:0.000} → {report.LossLast:0.000}; weights {(!report.WeightsIdenticalAcrossRanks ? "DIFFER BETWEEN RANKS" : report.Members.Length < report.Ranks.Count ? "identical bit for bit on all members" : "identical bit for bit on all ranks")}; gradient of an uneven deal against the even split, fp64: {Error(report.GradientMaxRelativeError)}");
     }
+
+    /// <summary>What kept its promise, what was let be, and who is left.</summary>
+    private static IEnumerable<string> Graded(RunReport report)
+    {
+        foreach (MitigationLine taken in report.Mitigations.Where(taken => taken.RealisedRatio is not null || taken.RolledBack))
+        {
+            yield return Say(
+                $"  epoch {taken.Epoch} ({taken.Kind}): predicted {Ratio(taken.PredictedRatio)}, realised {Ratio(taken.RealisedRatio)}{(taken.RolledBack ? "; taken back" : "")}");
+        }
+
+        foreach (RefusalLine refused in report.Refused)
+        {
+            yield return Say($"  not done at step {refused.Step} ({refused.Kind}): {refused.Reason}");
+        }
+
+        if (report.Members.Length < report.Ranks.Count)
+        {
+            int[] away = [.. report.Ranks.Select(rank => rank.Rank).Except(report.Members)];
+            yield return Say($"  members at the end: {Numbers(report.Members)}; not {Numbers(away)}");
+        }
+
+        if (report.WaitingMicroBatches > 0)
+        {
+            yield return Say($"  {report.WaitingMicroBatches} micro-batches that were dropped wait for the next step, or the run that goes on from the checkpoint");
+        }
+    }
+
+    /// <summary>A change of the deal says nothing more; anything else says what it is.</summary>
+    private static string KindOf(RunReport report, PlanLine plan) =>
+        report.Mitigations.FirstOrDefault(taken => taken.Epoch == plan.Epoch) is { Kind: not "rebalance" } taken ? $"{taken.Kind}, deal " : "deal ";
+
+    private static string Ratio(double? ratio) => ratio is { } known ? Say($"×{known:0.00}") : "unknown";
 
     /// <summary>Who sets the pace of an even deal in a mixed fleet; null where all are within 10 %, or something is unknown.</summary>
     private static string? SlowestByClass(IReadOnlyList<RankLine> ranks)

@@ -47,6 +47,12 @@ internal static class RunPreface
             yield return $"  mode    {settings.GuardedMode.ToString().ToLowerInvariant()}, once the observed steps are over: no plan is put in force";
         }
 
+        if (settings.MayRegroup)
+        {
+            yield return Say(
+                $"  groups  ranks may leave and come back; to form a group anew counts as {settings.Options.Mitigation.RegroupSeconds:0.###} s (mitigation.regroupSeconds): an emulated fleet is quick at it");
+        }
+
         if (settings.CheckpointPath is { } checkpoint)
         {
             yield return Say($"  saved   every {settings.CheckpointEvery} steps and at the end to {checkpoint}");

@@ -2,11 +2,13 @@ using MixedFleet.Optimum;
 using MixedFleet.Training;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Guardian;
+using StragglerGuard.Ledger;
 
 namespace MixedFleet.Output;
 
-/// <summary>What came of a run: the object that --json prints. What is unknown is null.</summary>
+/// <summary>What came of a run: the object that --json prints. What is unknown is null. Ranks are named by their place in the fleet.</summary>
 internal sealed record RunReport
 {
     public required IReadOnlyList<RankLine> Ranks { get; init; }
@@ -17,10 +19,21 @@ internal sealed record RunReport
 
     public required IReadOnlyList<PlanLine> Plans { get; init; }
 
+    public required IReadOnlyList<MitigationLine> Mitigations { get; init; }
+
+    public required IReadOnlyList<RefusalLine> Refused { get; init; }
+
+    /// <summary>Who trained to the end.</summary>
+    public required int[] Members { get; init; }
+
+    /// <summary>Micro-batches that were dropped and wait for a later step, or for the run that goes on from the checkpoint.</summary>
+    public required int WaitingMicroBatches { get; init; }
+
     public required double LossFirst { get; init; }
 
     public required double LossLast { get; init; }
 
+    /// <summary>Across the members at the end.</summary>
     public required bool WeightsIdenticalAcrossRanks { get; init; }
 
     public required double? GradientMaxRelativeError { get; init; }
@@ -33,32 +46,46 @@ internal sealed record RunReport
 
     public required PhasesLine Phases { get; init; }
 
-    public static RunReport Of(RunSettings settings, IReadOnlyList<RankResult> results, JobStatus status, double stretch)
+    /// <param name="settings">The run.</param>
+    /// <param name="results">Of every rank that brought something home; at least one trained to the end.</param>
+    /// <param name="status">What the guardian knows.</param>
+    /// <param name="decided">The guardian's decisions, oldest first.</param>
+    /// <param name="stretch">The factor on all emulated paces.</param>
+    public static RunReport Of(
+        RunSettings settings, IReadOnlyList<RankResult> results, JobStatus status, IReadOnlyList<LedgerEntry> decided, double stretch)
     {
-        RankResult first = results[0];
+        RankResult[] members = [.. results.Where(result => result.IsMember)];
         RunPhases phases = settings.Phases;
-        int globalBatch = settings.MicroBatches * RunSettings.ModelShape.Samples;
-        double? unguarded = SamplesPerSecond(first, phases, phases.MeasuredUnguarded, globalBatch);
-        double? guarded = SamplesPerSecond(first, phases, phases.MeasuredGuarded, globalBatch);
-        double? optimum = OptimumOf(settings, status, stretch);
+        var steps = new MeasuredSteps(results, phases.First);
+        double? unguarded = steps.SamplesPerSecond(phases.MeasuredUnguarded);
+        double? guarded = steps.SamplesPerSecond(phases.MeasuredGuarded);
+        RankLine[] ranks = RanksOf(settings, results, status, members[0].Members);
+        double? optimum = OptimumOf(settings, ranks, status.OverheadSeconds, stretch);
+        var labels = new DeviceLabels(settings);
+        JobStatus[] generations = [.. status.Earlier, status];
         return new RunReport
         {
-            Ranks = [.. status.Ranks.Select(rank => new RankLine(
-                rank.Rank.Value, results[rank.Rank.Value].Pid, rank.DeviceClass.Name,
-                settings.Fleet.Ranks[rank.Rank.Value].PaceSeconds is not null, rank.MicroBatches, rank.SecondsPerMicroBatch,
-                rank.LagP50Seconds, rank.LagP95Seconds, rank.LastShare, rank.WaitCausedSeconds))],
+            Ranks = ranks,
             Throughput = new ThroughputLine(unguarded, guarded, optimum, guarded / optimum),
-            Verdicts = [.. status.Verdicts.Where(verdict => verdict.AccusesRank).Select(verdict => new VerdictLine(
-                verdict.Rank!.Value.Value, verdict.OnsetStep, verdict.RaisedAtStep, Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause),
-                verdict.Reason))],
-            Plans = [.. status.Plans.Select(plan => new PlanLine(
-                plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep, plan.Deal.MicroBatches.ToArray(), plan.PredictedStepSeconds,
-                plan.RealisedStepSeconds, plan.Reason))],
-            LossFirst = first.LossFirst,
-            LossLast = first.LossLast,
-            WeightsIdenticalAcrossRanks = results.All(result => result.WeightBits == first.WeightBits),
-            GradientMaxRelativeError = results.All(result => double.IsFinite(result.GradientMaxRelativeError))
-                ? results.Max(result => result.GradientMaxRelativeError)
+            Verdicts = [.. generations.SelectMany(generation => generation.Verdicts.Where(verdict => verdict.AccusesRank).Select(verdict =>
+                new VerdictLine(
+                    labels.SlotOf(generation.Ranks.First(rank => rank.Rank == verdict.Rank).Worker), verdict.OnsetStep, verdict.RaisedAtStep,
+                    Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause), verdict.Reason)))],
+            Plans = [.. generations.SelectMany(generation => generation.Plans).Where(plan => plan.Kind != MitigationKind.None).Select(plan => new PlanLine(
+                plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep ?? BeginOf(results, plan.Plan.Epoch.Value),
+                [.. plan.Plan.Shares.ToArray().Select(share => Math.Max(0, share))], plan.PredictedStepSeconds,
+                plan.RealisedStepSeconds ?? StepSecondsOf(generations, plan.Plan), plan.Reason))],
+            Mitigations = [.. decided.Select(entry => entry.Decision).OfType<PlanDecided>().Where(plan => plan.Kind != MitigationKind.None)
+                .Select(plan => MitigationOf(plan, decided, results))],
+            Refused = [.. decided.Select(entry => entry.Decision).OfType<MitigationRefused>().Select(refused =>
+                new RefusalLine(Camel(refused.Kind), refused.Step, refused.Reason))],
+            Members = members[0].Members,
+            WaitingMicroBatches = members[0].WaitingMicroBatches,
+            LossFirst = steps.LossFirst,
+            LossLast = members[0].LossLast,
+            WeightsIdenticalAcrossRanks = members.All(result => result.WeightBits == members[0].WeightBits),
+            GradientMaxRelativeError = members.All(result => double.IsFinite(result.GradientMaxRelativeError))
+                ? members.Max(result => result.GradientMaxRelativeError)
                 : null,
             PaceStretch = stretch,
             FixedStepSeconds = status.OverheadSeconds,
@@ -66,19 +93,46 @@ internal sealed record RunReport
         };
     }
 
-    private static double? SamplesPerSecond(RankResult result, RunPhases phases, (int From, int To) steps, int globalBatch) =>
-        steps.From < steps.To
-            ? (steps.To - steps.From) * (double)globalBatch
-                / result.StepSeconds[(steps.From - phases.First)..(steps.To - phases.First)].Sum()
-            : null;
+    /// <summary>Every rank of the fleet: a member as the guardian knows it now, another as it was when it left; dealt nothing since.</summary>
+    private static RankLine[] RanksOf(RunSettings settings, IReadOnlyList<RankResult> results, JobStatus status, int[] members)
+    {
+        var labels = new DeviceLabels(settings);
+        var newest = new SortedDictionary<int, RankStatus>();
+        foreach (RankStatus rank in status.Earlier.Append(status).SelectMany(generation => generation.Ranks))
+        {
+            newest[labels.SlotOf(rank.Worker)] = rank;
+        }
+
+        return [.. newest.Select(known => new RankLine(
+            known.Key, results.FirstOrDefault(result => result.Slot == known.Key)?.Pid, known.Value.DeviceClass.Name,
+            settings.Fleet.Ranks[known.Key].PaceSeconds is not null, members.Contains(known.Key) ? known.Value.MicroBatches : 0,
+            known.Value.SecondsPerMicroBatch, known.Value.LagP50Seconds, known.Value.LagP95Seconds, known.Value.LastShare,
+            known.Value.WaitCausedSeconds))];
+    }
+
+    private static MitigationLine MitigationOf(PlanDecided plan, IReadOnlyList<LedgerEntry> decided, IReadOnlyList<RankResult> results)
+    {
+        PlanInForce? seen = decided.Select(entry => entry.Decision).OfType<PlanInForce>().FirstOrDefault(seen => seen.Epoch == plan.Plan.Epoch);
+        PlanGraded? graded = decided.Select(entry => entry.Decision).OfType<PlanGraded>().LastOrDefault(grade => grade.Epoch == plan.Plan.Epoch);
+        return new MitigationLine(
+            Camel(plan.Kind), plan.Plan.Epoch.Value, plan.Step, BeginOf(results, plan.Plan.Epoch.Value) ?? seen?.Step, Finite(plan.PredictedGain),
+            Finite(graded?.RealisedGain), graded?.RolledBack ?? false, plan.Reason);
+    }
+
+    /// <summary>A plan that began a generation is timed in that one; null where the generation went on to another plan.</summary>
+    private static double? StepSecondsOf(JobStatus[] generations, JobPlan plan) =>
+        Array.Find(generations, generation => generation.Generation == plan.Generation && generation.Epoch == plan.Epoch)?.StepSeconds;
+
+    /// <summary>The first step of the generation that a plan began; null where it began none.</summary>
+    private static long? BeginOf(IReadOnlyList<RankResult> results, long epoch) => results
+        .SelectMany(result => result.Generations).FirstOrDefault(joined => joined.Epoch == epoch)?.FirstStep;
 
     /// <summary>The best integer deal for the configured paces, or the measured one where a rank has no pace, plus the measured fixed cost.</summary>
-    private static double? OptimumOf(RunSettings settings, JobStatus status, double stretch)
+    private static double? OptimumOf(RunSettings settings, RankLine[] ranks, double? overheadSeconds, double stretch)
     {
-        double?[] seconds = [.. status.Ranks.Select(
-            rank => settings.Fleet.Ranks[rank.Rank.Value].PaceSeconds * stretch ?? rank.SecondsPerMicroBatch)];
+        double?[] seconds = [.. ranks.Select(rank => settings.Fleet.Ranks[rank.Rank].PaceSeconds * stretch ?? rank.SecondsPerMicroBatch)];
         (int from, int to) = settings.Phases.MeasuredGuarded;
-        if (from >= to || status.OverheadSeconds is not { } overhead || seconds.Length != settings.WorldSize || seconds.Any(known => known is null))
+        if (from >= to || overheadSeconds is not { } overhead || seconds.Length != settings.WorldSize || seconds.Any(known => known is null))
         {
             return null;
         }
@@ -87,6 +141,8 @@ internal sealed record RunReport
             from, to, [.. seconds.Select(known => known!.Value)], settings.Slowdowns, settings.Stalls, overhead,
             settings.MicroBatches, RunSettings.ModelShape.Samples);
     }
+
+    private static double? Finite(double? number) => number is { } known && double.IsFinite(known) ? known : null;
 
     private static string Camel<T>(T value)
         where T : struct, Enum
@@ -97,7 +153,7 @@ internal sealed record RunReport
 }
 
 internal sealed record RankLine(
-    int Rank, int Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
+    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
     double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
 
 internal sealed record ThroughputLine(
@@ -108,5 +164,18 @@ internal sealed record VerdictLine(int Rank, long Step, long RaisedAtStep, strin
 internal sealed record PlanLine(
     long Epoch, long DecidedAtStep, long? EffectiveStep, int[] MicroBatches, double PredictedStepSeconds, double? RealisedStepSeconds,
     string Reason);
+
+/// <param name="Kind">What was done.</param>
+/// <param name="Epoch">Of its plan.</param>
+/// <param name="DecidedAtStep">The last step known then.</param>
+/// <param name="EffectiveStep">The first step under it; null where it was not seen.</param>
+/// <param name="PredictedRatio">Samples per second over those before, as promised; null where nothing is: the job stood still.</param>
+/// <param name="RealisedRatio">As measured; null where it can't be told.</param>
+/// <param name="RolledBack">Whether it was undone.</param>
+/// <param name="Reason">In words.</param>
+internal sealed record MitigationLine(
+    string Kind, long Epoch, long DecidedAtStep, long? EffectiveStep, double? PredictedRatio, double? RealisedRatio, bool RolledBack, string Reason);
+
+internal sealed record RefusalLine(string Kind, long Step, string Reason);
 
 internal sealed record PhasesLine(int Steps, int ObservedSteps, int WarmUpSteps);

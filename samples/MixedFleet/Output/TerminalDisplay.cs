@@ -97,9 +97,10 @@ internal sealed class TerminalDisplay : IRunDisplay
         JobStatus? status = _status();
         foreach (RankStatus rank in status?.Ranks ?? [])
         {
+            int slot = _labels.SlotOf(rank.Worker);
             table.AddRow(
-                new Text(rank.Rank.Value.ToString(CultureInfo.InvariantCulture)),
-                new Text(_labels.Of(rank.Rank.Value)),
+                new Text(slot.ToString(CultureInfo.InvariantCulture)),
+                new Text(_labels.Of(slot)),
                 new Text(rank.MicroBatches.ToString(CultureInfo.InvariantCulture)),
                 new Text(Millis(rank.SecondsPerMicroBatch)),
                 new Text(Millis(rank.LagP50Seconds)),

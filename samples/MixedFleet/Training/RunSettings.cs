@@ -43,6 +43,9 @@ internal sealed record RunSettings(
     /// <summary>The agent's interval here: steps are short, and a plan should come down within one.</summary>
     private const int SampleAgentIntervalMs = 50;
 
+    /// <summary>What it costs to form the groups of an emulated fleet anew: threads and loopback are quick at it, real fleets are not.</summary>
+    private const double SampleRegroupSeconds = 0.5;
+
     /// <summary>The model that is trained.</summary>
     public static ModelShape ModelShape { get; } = new();
 
@@ -53,7 +56,10 @@ internal sealed record RunSettings(
     public int WorldSize => Fleet.Ranks.Count;
 
     /// <summary>What the guard may do in phase two.</summary>
-    public MitigationChoice Mitigation { get; init; } = MitigationChoice.Auto;
+    public MitigationChoice Mitigation => Options.Mitigation.Allowed;
+
+    /// <summary>Whether the job's membership may change in phase two: a rank that is lost need not be the end then.</summary>
+    public bool MayRegroup => GuardedMode == PolicyMode.Act && Mitigation is MitigationChoice.Auto or MitigationChoice.Evict;
 
     /// <summary>The guard's mode in phase two, as asked for.</summary>
     public PolicyMode Mode { get; init; } = PolicyMode.Act;
@@ -61,8 +67,8 @@ internal sealed record RunSettings(
     /// <summary>The guard's mode in phase two: where nothing may be done, it only looks.</summary>
     public PolicyMode GuardedMode => Mitigation == MitigationChoice.None ? PolicyMode.Observe : Mode;
 
-    /// <summary>Where decisions are kept; null: in memory.</summary>
-    public string? LedgerPath { get; init; }
+    /// <summary>Where decisions are kept; empty: in memory.</summary>
+    public string LedgerPath => Options.Ledger.Location;
 
     /// <summary>Where checkpoints are written; null: none are.</summary>
     public string? CheckpointPath { get; init; }
@@ -75,6 +81,9 @@ internal sealed record RunSettings(
 
     /// <summary>The plan that the run begins with: the checkpoint's, or the even deal.</summary>
     public JobPlan StartPlan => ResumedFrom?.Plan ?? JobPlan.Even(MicroBatches, WorldSize);
+
+    /// <summary>The name of a slot's device on its node.</summary>
+    public string DeviceOf(int slot) => FormattableString.Invariant($"{Fleet.Ranks[slot].DeviceClass}-{slot}");
 
     /// <summary>What a checkpoint of this job belongs to.</summary>
     public TrainingIdentity Identity => IdentityOf(Fleet, Corpus, MicroBatches, Seed);
@@ -91,7 +100,7 @@ internal sealed record RunSettings(
                 ? TextCorpus.FromFile(text, ModelShape.ContextBytes)
                 : TextCorpus.FromRepository(ModelShape.ContextBytes),
             errors);
-        StragglerGuardOptions? options = ReadOptions(arguments.Options, errors);
+        StragglerGuardOptions? options = ReadOptions(arguments, errors);
         SlowdownSchedule? slowdowns = fleet is null ? null : Take(SlowdownSchedule.Parse(arguments.Slow, fleet), errors);
         StallSchedule? stalls = fleet is null ? null : Take(StallSchedule.Parse(arguments.Stall, fleet, arguments.Seed), errors);
         if (arguments.Steps is < RunPhases.StepsMin or > RunPhases.StepsMax)
@@ -123,9 +132,7 @@ internal sealed record RunSettings(
         return Checked<RunSettings>.Good(new RunSettings(
             fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), arguments.MicroBatches, arguments.Seed)
         {
-            Mitigation = arguments.Mitigate,
             Mode = arguments.Mode,
-            LedgerPath = arguments.Ledger,
             CheckpointPath = arguments.Checkpoint,
             CheckpointEvery = arguments.CheckpointEvery ?? CheckpointEveryDefault,
             ResumedFrom = resumed,
@@ -183,16 +190,34 @@ internal sealed record RunSettings(
         return state;
     }
 
-    private static StragglerGuardOptions? ReadOptions(string? file, List<string> errors)
+    /// <summary>The options of the file, or the sample's; the command line says what may be done.</summary>
+    private static StragglerGuardOptions? ReadOptions(RunArguments arguments, List<string> errors)
     {
-        if (file is null)
+        StragglerGuardOptions? options;
+        if (arguments.Options is { } file)
         {
-            return new StragglerGuardOptions { Job = JobName, Agent = new AgentSection { IntervalMs = SampleAgentIntervalMs } };
+            OptionsOutcome outcome = OptionsReader.ReadFile(file);
+            errors.AddRange(outcome.Errors.Select(error => error.ToString()));
+            options = outcome.Options;
+        }
+        else
+        {
+            options = new StragglerGuardOptions
+            {
+                Job = JobName,
+                Agent = new AgentSection { IntervalMs = SampleAgentIntervalMs },
+                Mitigation = new MitigationSection { RegroupSeconds = SampleRegroupSeconds },
+            };
         }
 
-        OptionsOutcome outcome = OptionsReader.ReadFile(file);
-        errors.AddRange(outcome.Errors.Select(error => error.ToString()));
-        return outcome.Options;
+        if (options is null)
+        {
+            return null;
+        }
+
+        // The phases of this run set the mode, whatever an earlier one had left in the ledger.
+        LedgerSection ledger = options.Ledger with { Location = arguments.Ledger ?? options.Ledger.Location, Modes = LedgerModes.Ignore };
+        return options with { Ledger = ledger, Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };
     }
 
     private static T? Take<T>(Checked<T> outcome, List<string> errors)

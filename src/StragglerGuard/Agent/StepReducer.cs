@@ -33,6 +33,7 @@ public sealed class StepReducer<T> : IDisposable
     private readonly double[] _late;
     private readonly int[] _done;
     private PartialReducer<T>? _partial;
+    private bool _hasAsked;
 
     internal StepReducer(RankGuard guard, Communicator communicator, DeviceSlice<T> gradients, int sums)
     {
@@ -70,6 +71,7 @@ public sealed class StepReducer<T> : IDisposable
             _partial ??= new PartialReducer<T>(_communicator, _gradients, _control.Length);
         }
 
+        _hasAsked = false;
         MicroBatchRange work = _guard.BeginStep();
         if (_partial is not null)
         {
@@ -82,11 +84,16 @@ public sealed class StepReducer<T> : IDisposable
     }
 
     /// <summary>
-    /// Whether to begin another micro-batch; before the first one of a step the answer is yes, unless the group has ended. Reads a clock only
-    /// under a deadline.
+    /// Whether to begin another micro-batch. However short a deadline is, it lets the first one of a step be done: a step in which nobody
+    /// did anything has no gradient. Reads a clock only under a deadline.
     /// </summary>
-    public bool GoOn() => !_communicator.Aborted.IsCancellationRequested && _partial is not { HasClosed: true }
-        && (_guard.Plan.DeadlineNs == 0 || _guard.OwnNs(MonotonicClock.NowNs()) < _guard.Plan.DeadlineNs);
+    public bool GoOn()
+    {
+        bool isFirst = !_hasAsked;
+        _hasAsked = true;
+        return !_communicator.Aborted.IsCancellationRequested && _partial is not { HasClosed: true }
+            && (isFirst || _guard.Plan.DeadlineNs == 0 || _guard.OwnNs(MonotonicClock.NowNs()) < _guard.Plan.DeadlineNs);
+    }
 
     /// <summary>Ends the step: votes, reduces, records.</summary>
     /// <param name="weight">The denominator of what this rank did: samples or tokens, 0 or more.</param>

@@ -54,6 +54,12 @@ public sealed class GuardHost : IAsyncDisposable
     /// <summary>The guardian.</summary>
     public GuardianService Guardian { get; }
 
+    /// <summary>
+    /// The agent of the ranks that are threads of this process, for jobs whose membership changes; null where the guard serves ranks of
+    /// other processes.
+    /// </summary>
+    public NodeAgent? Agent => _agent;
+
     /// <summary>Where agents of other processes connect; null where all is in this process.</summary>
     public Uri? FabricEndpoint => (_fabric as WebSocketGuardianFabric)?.Endpoint;
 

@@ -3,7 +3,6 @@ using MixedFleet.Data;
 using MixedFleet.Fleet;
 using MixedFleet.Launch;
 using MixedFleet.Model;
-using MixedFleet.Output;
 using MixedFleet.Tests.Model;
 using MixedFleet.Training;
 using StragglerGuard.Collectives.Devices;
@@ -64,8 +63,8 @@ public sealed class ResumedRunTests : IDisposable
     {
         RunSettings settings = Settings(from, steps, checkpoint);
         await using GuardHost guard = GuardHost.Start(settings.Options);
-        await using RecordingDisplay display = new();
-        LaunchOutcome outcome = await new ThreadLauncher(settings, guard, stretch: 1, display).RunAsync(CancellationToken.None);
+        await using SilentDisplay display = new();
+        LaunchOutcome outcome = await new ThreadLauncher(settings, guard.Agent!, stretch: 1, display).RunAsync(CancellationToken.None);
         outcome.Error.Should().BeNull();
         display.Lines.Should().BeEmpty("nothing is complained of");
         return (outcome.Results!, [.. display.Losses]);
@@ -80,17 +79,4 @@ public sealed class ResumedRunTests : IDisposable
             CheckpointEvery = 4,
             ResumedFrom = from,
         };
-
-    private sealed class RecordingDisplay : IRunDisplay
-    {
-        public List<double> Losses { get; } = [];
-
-        public List<string> Lines { get; } = [];
-
-        public void Say(string line) => Lines.Add(line);
-
-        public void Progress(long step, double loss) => Losses.Add(loss);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
 }

@@ -6,6 +6,7 @@ using MixedFleet.Model;
 using MixedFleet.Training;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Hosting;
 
 namespace MixedFleet.Tests.Training;
 
@@ -36,9 +37,10 @@ public sealed class RunSettingsTests : IDisposable
     {
         RunSettings settings = Good();
 
-        settings.Mitigation.Should().Be(MitigationChoice.Auto);
+        settings.Mitigation.Should().Be(MitigationChoice.Rebalance);
+        settings.MayRegroup.Should().BeFalse("a rank that is lost ends the job unless it is asked for otherwise");
         settings.GuardedMode.Should().Be(PolicyMode.Act);
-        settings.LedgerPath.Should().BeNull();
+        settings.LedgerPath.Should().BeEmpty();
         settings.CheckpointPath.Should().BeNull();
         settings.CheckpointEvery.Should().Be(50);
         settings.Stalls.IsEmpty.Should().BeTrue();

@@ -63,4 +63,21 @@ public sealed class ThroughputTests(ITestOutputHelper log) : IDisposable
         report.GradientMaxRelativeError.Should().BeInRange(0, 1e-10);
         report.Plans.Should().NotBeEmpty();
     }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(8)]
+    public async Task OneRankOfSeveral_SlowBy1Point7_CostsNoMoreThanItsShare(int ranks)
+    {
+        RunOutcome outcome = await SampleRun.CompleteAsync(
+            log, _folder, "--fleet", SampleRun.Fleet($"one-slow-of-{ranks}.json"), "--micro-batches", $"{6 * ranks}", "--steps", Steps, "--json");
+        RunReport report = outcome.Report();
+
+        report.Throughput.GuardedOverOptimum.Should().BeGreaterThanOrEqualTo(0.97);
+        report.Throughput.GuardedOverUnguarded.Should().BeGreaterThan(1.2, "an even deal takes six units of the slow rank, the best one for two ranks eight of the other");
+        report.Ranks[^1].MicroBatches.Should().BeLessThan(6);
+        report.WeightsIdenticalAcrossRanks.Should().BeTrue();
+        report.GradientMaxRelativeError.Should().BeInRange(0, 1e-10);
+    }
 }

@@ -23,6 +23,14 @@ internal sealed record RunReport
 
     public required PlanReport[] Plans { get; init; }
 
+    public required MitigationReport[] Mitigations { get; init; }
+
+    public required RefusalReport[] Refused { get; init; }
+
+    public required int[] Members { get; init; }
+
+    public required int WaitingMicroBatches { get; init; }
+
     public required double LossFirst { get; init; }
 
     public required double LossLast { get; init; }
@@ -43,7 +51,7 @@ internal sealed record RunReport
 }
 
 internal sealed record RankReport(
-    int Rank, int Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
+    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
     double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
 
 internal sealed record ThroughputReport(
@@ -57,5 +65,10 @@ internal sealed record VerdictReport(int Rank, long Step, long RaisedAtStep, str
 internal sealed record PlanReport(
     long Epoch, long DecidedAtStep, long? EffectiveStep, int[] MicroBatches, double PredictedStepSeconds, double? RealisedStepSeconds,
     string Reason);
+
+internal sealed record MitigationReport(
+    string Kind, long Epoch, long DecidedAtStep, long? EffectiveStep, double? PredictedRatio, double? RealisedRatio, bool RolledBack, string Reason);
+
+internal sealed record RefusalReport(string Kind, long Step, string Reason);
 
 internal sealed record PhasesReport(int Steps, int ObservedSteps, int WarmUpSteps);
