@@ -103,11 +103,14 @@ internal sealed record RunReport
             newest[labels.SlotOf(rank.Worker)] = rank;
         }
 
-        return [.. newest.Select(known => new RankLine(
-            known.Key, results.FirstOrDefault(result => result.Slot == known.Key)?.Pid, known.Value.DeviceClass.Name,
-            settings.Fleet.Ranks[known.Key].PaceSeconds is not null, members.Contains(known.Key) ? known.Value.MicroBatches : 0,
-            known.Value.SecondsPerMicroBatch, known.Value.LagP50Seconds, known.Value.LagP95Seconds, known.Value.LastShare,
-            known.Value.WaitCausedSeconds))];
+        return [.. settings.Fleet.Ranks.Select((rank, slot) =>
+        {
+            RankStatus? known = newest.GetValueOrDefault(slot);
+            return new RankLine(
+                slot, results.FirstOrDefault(result => result.Slot == slot)?.Pid, rank.DeviceClass, rank.PaceSeconds is not null,
+                members.Contains(slot) ? known?.MicroBatches ?? 0 : 0, known?.SecondsPerMicroBatch, known?.LagP50Seconds, known?.LagP95Seconds,
+                known?.LastShare, known?.WaitCausedSeconds ?? 0);
+        })];
     }
 
     private static MitigationLine MitigationOf(PlanDecided plan, IReadOnlyList<LedgerEntry> decided, IReadOnlyList<RankResult> results)

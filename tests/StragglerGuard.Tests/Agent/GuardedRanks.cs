@@ -22,7 +22,8 @@ internal sealed class GuardedRanks : IDisposable
         Group = InProcessGroup.Create(worldSize);
         Fabrics = [.. Enumerable.Range(0, worldSize).Select(_ => new HandDelivery())];
         Agents = [.. Fabrics.Select((fabric, rank) => new NodeAgent(fabric, new NodeId($"node-{rank}"), options))];
-        Communicators = [.. Group.Transports.Select(transport => new Communicator(transport, new CpuDevice()))];
+        Devices = [.. Group.Transports.Select(_ => new CpuDevice())];
+        Communicators = [.. Group.Transports.Select((transport, rank) => new Communicator(transport, Devices[rank]))];
         Guards = [.. Agents.Select((agent, rank) => agent.Join(
             Enrollment(rank, worldSize) with { Generation = new Generation(generation) }, Communicators[rank]))];
     }
@@ -32,6 +33,8 @@ internal sealed class GuardedRanks : IDisposable
     public IReadOnlyList<HandDelivery> Fabrics { get; }
 
     public IReadOnlyList<NodeAgent> Agents { get; }
+
+    public IReadOnlyList<CpuDevice> Devices { get; }
 
     public IReadOnlyList<Communicator> Communicators { get; }
 
@@ -95,7 +98,7 @@ internal sealed class GuardedRanks : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in Guards.Concat<IDisposable>(Agents).Concat(Communicators).Concat(Group.Transports))
+        foreach (var part in Guards.Concat<IDisposable>(Agents).Concat(Communicators).Concat(Devices).Concat(Group.Transports))
         {
             part.Dispose();
         }
