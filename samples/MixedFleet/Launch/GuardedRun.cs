@@ -125,7 +125,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             WorkerReadmitted readmitted => $"rank {readmitted.Replica} is back from the pool {readmitted.Pool}",
             PlanGraded graded => string.Create(
                 CultureInfo.InvariantCulture,
-                $"epoch {graded.Epoch.Value} ({graded.Kind.ToString().ToLowerInvariant()}) predicted ×{graded.PredictedGain:0.00}, realised ×{graded.RealisedGain:0.00}: {graded.Reason}"),
+                $"epoch {graded.Epoch.Value} ({graded.Kind.ToString().ToLowerInvariant()}) predicted ×{graded.PredictedGain:0.00}, realised {(double.IsNaN(graded.RealisedGain) ? "unknown" : $"×{graded.RealisedGain:0.00}")}: {graded.Reason}"),
             { } other => other.Reason,
         };
         if (what is not null)

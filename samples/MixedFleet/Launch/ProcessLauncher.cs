@@ -51,7 +51,7 @@ internal sealed class ProcessLauncher
             {
                 var child = RankChild.Start(slot, _words, Hear);
                 _children.Add(child);
-                child.Tell(new RankAssignment(slot, token, guardian, Environment.ProcessId, stretch));
+                child.Tell(new RankAssignment(slot, _settings.Job.Value, token, guardian, Environment.ProcessId, stretch));
             }
 
             await AwaitStartAsync(interrupted).ConfigureAwait(false);

@@ -32,6 +32,7 @@ internal sealed class RankProcess(RunSettings settings)
 
         var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
         var node = new NodeId($"rank-{assignment.Slot}");
+        RunSettings run = settings with { Options = settings.Options with { Job = assignment.Job } };
         using var agent = new NodeAgent(fabric, node, settings.Options.Agent);
         var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
         new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();
@@ -47,7 +48,7 @@ internal sealed class RankProcess(RunSettings settings)
                 }
             }
 
-            var training = new RankTraining(settings, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
+            var training = new RankTraining(run, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
             Tell(new RankFinished(training.Run()));
             return ExitCodes.Done;
         }

@@ -38,11 +38,12 @@ internal abstract record LauncherMessage;
 
 /// <summary>Always first: who the process is.</summary>
 /// <param name="Slot">Its place in the fleet.</param>
+/// <param name="Job">The job's name in this run.</param>
 /// <param name="Token">What peers and the guardian want to see.</param>
 /// <param name="Guardian">Where the guardian listens.</param>
 /// <param name="LauncherPid">For messages.</param>
 /// <param name="Stretch">The factor on all emulated paces.</param>
-internal sealed record RankAssignment(int Slot, string Token, Uri Guardian, int LauncherPid, double Stretch) : LauncherMessage;
+internal sealed record RankAssignment(int Slot, string Job, string Token, Uri Guardian, int LauncherPid, double Stretch) : LauncherMessage;
 
 /// <summary>Every member of a generation listens.</summary>
 /// <param name="PlanHash">Which, see <see cref="RankListening"/>.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MixedFleet.Checkpoints;
 using MixedFleet.CommandLine;
 using MixedFleet.Data;
@@ -217,7 +218,11 @@ internal sealed record RunSettings(
 
         // The phases of this run set the mode, whatever an earlier one had left in the ledger.
         LedgerSection ledger = options.Ledger with { Location = arguments.Ledger ?? options.Ledger.Location, Modes = LedgerModes.Ignore };
-        return options with { Ledger = ledger, Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };
+        // A ledger outlives its run, and what it has of another run's job is none of this one's business.
+        string job = ledger.Location.Length == 0
+            ? options.Job
+            : string.Create(CultureInfo.InvariantCulture, $"{options.Job} {DateTime.UtcNow:yyyyMMdd-HHmmss}-{Environment.ProcessId}");
+        return options with { Job = job, Ledger = ledger, Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };
     }
 
     private static T? Take<T>(Checked<T> outcome, List<string> errors)

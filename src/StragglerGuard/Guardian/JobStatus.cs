@@ -121,7 +121,7 @@ public sealed record JobChange(Rank? Rank, long Step, long RaisedAtStep, double 
 /// <param name="DecidedAtStep">The last step known when it was decided.</param>
 /// <param name="EffectiveStep">The first step under it; null until seen.</param>
 /// <param name="PredictedStepSeconds">As decided, s.</param>
-/// <param name="RealisedStepSeconds">Median wall time of its steps so far, s; null until three are known.</param>
+/// <param name="RealisedStepSeconds">Wall time of its steps so far, s: the median, under a deadline or with backup workers the mean; null until three are known.</param>
 /// <param name="Reason">Why.</param>
 public sealed record PlanStatus(
     MitigationKind Kind, JobPlan Plan, long DecidedAtStep, long? EffectiveStep, double PredictedStepSeconds, double? RealisedStepSeconds,

@@ -118,7 +118,7 @@ internal sealed class PlanHistory(JobPlan initial)
 
     public IReadOnlyList<PlanStatus> Statuses() => [.. _decided.Select(plan => new PlanStatus(
         plan.Kind, plan.Plan, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
-        plan.Steps.Count >= StepsForRealised ? plan.Steps.Median(_scratch) : null, plan.Reason))];
+        plan.Steps.Count >= StepsForRealised ? plan.RealisedStepSeconds(_scratch) : null, plan.Reason))];
 
     private PlanEpoch EpochInForce => InForce.Epoch;
 
@@ -137,5 +137,9 @@ internal sealed class PlanHistory(JobPlan initial)
         public long? EffectiveStep { get; set; }
 
         public RollingSeconds Steps { get; } = new(StepsKept);
+
+        /// <summary>As it was predicted: the median step, where what a plan wins lies in rare long steps the mean.</summary>
+        public double? RealisedStepSeconds(Span<double> scratch) =>
+            Plan is { DeadlineNs: 0, Backups: 0 } ? Steps.Median(scratch) : Steps.Mean;
     }
 }

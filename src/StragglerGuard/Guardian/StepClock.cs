@@ -131,6 +131,21 @@ internal sealed class RollingSeconds(int window)
         return MedianOf(values);
     }
 
+    /// <value>Null while empty.</value>
+    public double? Mean
+    {
+        get
+        {
+            double sum = 0;
+            for (int i = 0; i < Count; i++)
+            {
+                sum += _ring[i];
+            }
+
+            return Count == 0 ? null : sum / Count;
+        }
+    }
+
     /// <summary>Sorts its argument.</summary>
     public static double MedianOf(Span<double> values)
     {
