@@ -6,8 +6,8 @@ namespace StragglerGuard.EndToEnd.Tests.MixedFleet;
 [Collection(TimedRuns.Name)]
 public sealed class ThroughputTests(ITestOutputHelper log) : IDisposable
 {
-    /// <summary>20 steps observed and 40 guarded, 30 of them measured.</summary>
-    private const string Steps = "60";
+    /// <summary>20 steps observed and 30 guarded, 20 of them measured.</summary>
+    private const string Steps = "50";
 
     private readonly ScratchFolder _folder = new();
 
@@ -45,7 +45,7 @@ public sealed class ThroughputTests(ITestOutputHelper log) : IDisposable
         plan.RealisedStepSeconds.Should().BeApproximately(plan.PredictedStepSeconds, 0.1 * plan.PredictedStepSeconds);
 
         outcome.Output.Should().Contain(line => line.Contains("paces are EMULATED"));
-        outcome.Output.Should().Contain(line => line.Contains("60 steps: 20 observed under the even deal, then 40 guarded"));
+        outcome.Output.Should().Contain(line => line.Contains("50 steps: 20 observed under the even deal, then 30 guarded"));
     }
 
     [Fact]
