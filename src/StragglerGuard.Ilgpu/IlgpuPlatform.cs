@@ -42,7 +42,7 @@ public sealed class IlgpuPlatform : IDisposable
         var absent = new Dictionary<IlgpuBackends, string>();
         Context context = Context.Create(builder =>
         {
-            builder.Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);
+            ConfigureCompiler(builder);
             Look(IlgpuBackends.Cuda, () => builder.Cuda(), () => CudaAPI.CurrentAPI.IsSupported, "no driver (libcuda.so.1)");
             Look(IlgpuBackends.OpenCL, () => builder.OpenCL(), () => CLAPI.CurrentAPI.IsSupported, "no driver (libOpenCL.so.1)");
             if (backends.HasFlag(IlgpuBackends.Simulator))
@@ -110,6 +110,10 @@ public sealed class IlgpuPlatform : IDisposable
             throw;
         }
     }
+
+    /// <summary>How kernels are compiled, whatever the device.</summary>
+    internal static void ConfigureCompiler(Context.Builder builder) =>
+        builder.Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);
 
     /// <inheritdoc/>
     public void Dispose() => _context.Dispose();
