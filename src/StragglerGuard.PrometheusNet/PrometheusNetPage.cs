@@ -107,7 +107,10 @@ public sealed class PrometheusNetPage : IMetricsPage, IDisposable
     }
 
     /// <summary>Stops listening and takes the meter's series out of the registry.</summary>
-    /// <remarks>A registry keeps what was once registered: heads without series stay on its page, and the counter of dropped series.</remarks>
+    /// <remarks>
+    /// A registry keeps what was once registered: heads without series stay on its page, and the counter of dropped series; and it keeps
+    /// this object, idle, for as long as it lives itself.
+    /// </remarks>
     public void Dispose()
     {
         lock (_gate)
