@@ -117,6 +117,9 @@ internal sealed class JobJudge
     /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
 
+    /// <summary>Whether any rank that left did so for another generation.</summary>
+    public bool Regroups { get; private set; }
+
     /// <summary>Takes a rank's place in the job.</summary>
     /// <returns>False where the rank names another world size, batch or number of slots than the job, or a slot that is not in it.</returns>
     public bool Enroll(RankEnrollment rank)
@@ -221,6 +224,7 @@ internal sealed class JobJudge
         bool leaves = report.Left && !counts.Left;
         counts = new RankCounts(report.Lost, report.Torn, report.SplitVotes, counts.Left || report.Left);
         _left += leaves ? 1 : 0;
+        Regroups |= report is { Left: true, Regroups: true };
         if (leaves && _left == WorldSize)
         {
             _assembler.Flush();
