@@ -85,7 +85,11 @@ internal sealed class PlanWriter(GenerationKnowledge known, JobContext context, 
         {
             if (IsOfWeight(refusal.Cause) && context.Book.IsNews(known.Generation, refusal))
             {
-                Commit(commit, _ => new MitigationRefused(known.Job, known.Generation, step, refusal.Kind, refusal.Reason));
+                Commit(commit, _ => new MitigationRefused(known.Job, known.Generation, step, refusal.Kind, refusal.Reason)
+                {
+                    Cause = refusal.Cause,
+                    Waiting = MitigationBook.WaitingIn(refusal),
+                });
             }
         }
     }
