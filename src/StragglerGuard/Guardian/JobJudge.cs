@@ -246,9 +246,9 @@ internal sealed class JobJudge
             Judge(frame, observerComplaint, commit);
         }
 
-        if (_failures.Count > 0 && Successor is null)
+        if (Successor is null && _failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
         {
-            _loop?.JudgeFailure(_failures.Values.First(), commit);
+            _loop?.JudgeFailure(known, commit);
         }
     }
 

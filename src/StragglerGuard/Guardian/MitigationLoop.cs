@@ -120,29 +120,37 @@ internal sealed class MitigationLoop
         [
             .. failure.Culprits.Where(rank => rank.Value >= 0 && rank.Value < _known.Ranks.Count).Select(rank => _known.Numbers[rank.Value]).Distinct().Order(),
         ];
-        long step = Math.Max(0, _known.Clock.LastStep);
+        long step = Math.Max(_known.Clock.LastStep, _context.Begun?.Step ?? 0);
         if (_failureJudged || culprits.Length == 0)
         {
             return;
         }
 
-        CopyEstimates();
-        if (ViewAt(step, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
-        {
-            return;
-        }
-
-        _failureJudged = true;
-        foreach (Rank culprit in failure.Culprits)
+        foreach (Rank culprit in failure.Culprits.Where(culprit => !_context.Book.IsHanging(_known.Generation, culprit)))
         {
             _writer.Commit(commit, _ => new HangFound(_known.Job, _known.Generation, step, culprit, failure.Reason));
         }
 
+        CopyEstimates();
         PolicyMode mode = _modes.At(step);
-        if (_mitigation.DecideRestart(view, mode, culprits, failure.Reason) is { } review)
+        if (ViewAt(step, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason), StepSecondsBefore) is not { } view)
         {
-            Follow(review, mode, step, commit);
+            // A report may still bring the steps that tell.
+            _reviewed = Reason = $"the group has ended before what a step takes was known: {failure.Reason}";
+            return;
         }
+
+        _failureJudged = true;
+        if (_mitigation.DecideRestart(view, mode, culprits, failure.Reason) is not { } review)
+        {
+            _reviewed = Reason = $"no group can be formed without who ended this one: {failure.Reason}";
+            return;
+        }
+
+        Follow(review, mode, step, commit);
+
+        // No step comes that would decide anew: what could not be written now is decided again with the next report.
+        _failureJudged = review.Decision is not MitigationDecision.Propose { Acted: true } || _known.Plans.Newest?.Generation.Value > _known.Generation.Value;
     }
 
     /// <summary>A plan that this frame is the first to show is put down, and graded from here on.</summary>
@@ -349,9 +357,20 @@ internal sealed class MitigationLoop
         };
     }
 
-    private DeskView? ViewAt(long step, PolicyDecision rebalance)
+    /// <summary>What a step took the generation before, or was promised by the plan that began this one, s; 0 where nobody knows.</summary>
+    private double StepSecondsBefore
     {
-        double seconds = _known.Clock.StepSeconds ?? 0;
+        get
+        {
+            double took = _context.FormerSecondsPerUnit * _known.TotalMicroBatches;
+            double promised = _context.Begun?.PredictedStepSeconds ?? 0;
+            return took > 0 && double.IsFinite(took) ? took : promised > 0 && double.IsFinite(promised) ? promised : 0;
+        }
+    }
+
+    private DeskView? ViewAt(long step, PolicyDecision rebalance, double otherwiseSeconds = 0)
+    {
+        double seconds = _known.Clock.StepSeconds ?? otherwiseSeconds;
         return seconds > 0
             ? new DeskView
             {
