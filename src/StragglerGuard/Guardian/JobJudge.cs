@@ -246,9 +246,9 @@ internal sealed class JobJudge
             Judge(frame, observerComplaint, commit);
         }
 
-        if (Successor is null && _failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
+        if (_failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
         {
-            _loop?.JudgeFailure(known, commit);
+            _loop?.JudgeFailure(known, Successor, commit);
         }
     }
 

@@ -113,8 +113,9 @@ internal sealed class MitigationLoop
 
     /// <summary>The group came to its end: those that are left go on without who ended it, if the policy lets them.</summary>
     /// <param name="failure">As the first rank saw it.</param>
+    /// <param name="successor">The plan for the next generation that is decided already; null where none is.</param>
     /// <param name="commit">Called before a decision has any effect.</param>
-    public void JudgeFailure(GroupFailure failure, JobJudge.Commitment commit)
+    public void JudgeFailure(GroupFailure failure, JobPlan? successor, JobJudge.Commitment commit)
     {
         int[] culprits =
         [
@@ -126,9 +127,24 @@ internal sealed class MitigationLoop
             return;
         }
 
+        int[] lost = [.. culprits.Select(number => _known.Plans.InForce.MemberSlots[number])];
+        if (successor is not null && !lost.Any(slot => successor.NumberOf(slot) >= 0))
+        {
+            return; // The others go on without them, by that plan.
+        }
+
         foreach (Rank culprit in failure.Culprits.Where(culprit => !_context.Book.IsHanging(_known.Generation, culprit)))
         {
             _writer.Commit(commit, _ => new HangFound(_known.Job, _known.Generation, step, culprit, failure.Reason));
+        }
+
+        if (successor is not null)
+        {
+            // Some may have gone to meet by it already: a second plan beside it could part them.
+            _failureJudged = true;
+            _reviewed = Reason = $"restart without replica {string.Join(", ", lost)} is not decided: {successor}, which counts on it, is on its way; {failure.Reason}";
+            _writer.Refuse([new MitigationRefusal(MitigationKind.Restart, [.. lost], RefusalCause.PlanPending, Reason)], step, commit);
+            return;
         }
 
         CopyEstimates();

@@ -257,6 +257,26 @@ public sealed class MembershipTests
         job.Decisions.OfType<HangFound>().Should().ContainSingle(job.Story());
     }
 
+    /// <summary>With the eviction of replica 5 on its way: that one's loss is provided for, another's is not, and that is said.</summary>
+    [Theory]
+    [InlineData(5, false)]
+    [InlineData(2, true)]
+    public void Group_ThatEndsWithAMembershipPlanOnItsWay_GetsNoSecondPlanAndAReasonWhereItNeedsOne(int culprit, bool isRefused)
+    {
+        JudgedJob job = Dying();
+        PlanDecided eviction = RunToEviction(job);
+        for (int report = 0; report < 2; report++)
+        {
+            job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(culprit)], $"rank {culprit} is gone") });
+            job.Judge.JudgeFrames(null, job.Commit);
+        }
+
+        job.Plans.Last().Should().Be(eviction, job.Story());
+        job.Decisions.OfType<HangFound>().Should().HaveCount(isRefused ? 1 : 0, job.Story());
+        Refusals(job, MitigationKind.Restart).Should().Equal(
+            isRefused ? [$"restart without replica 2 is not decided: {eviction.Plan}, which counts on it, is on its way; rank 2 is gone"] : [], job.Story());
+    }
+
     /// <summary>A rank that was lost may have taken whoever saw it by surprise: the first report names nobody.</summary>
     [Fact]
     public void Group_WhoseFirstRankNamesNoCulprit_GoesOnByWhatAnotherSaw()
