@@ -17,11 +17,13 @@ public sealed class BadInputTests(ITestOutputHelper log) : IDisposable
 
     [Theory]
     [InlineData("--steps 39", "--steps 39: must be 40 to 1000000")]
-    [InlineData("--steps 1000001", "--steps 1000001: must be 40 to 1000000")]
-    [InlineData("--micro-batches 3", "--micro-batches 3: must be 4 to 65536; the fleet has 4 ranks and the even deal gives each at least one")]
-    [InlineData("--metrics-port 65536", "--metrics-port 65536: must be 0 to 65535")]
-    [InlineData("--slow 4:2", "--slow 4:2: RANK '4' must be a whole number from 0 to 3")]
-    [InlineData("--slow 1:2@30-20", "--slow 1:2@30-20: FROM 30 must be below TO 20")]
+    [InlineData(
+        "--steps 1000001 --micro-batches 3 --metrics-port 65536 --slow 4:2 --slow 1:2@30-20",
+        "--steps 1000001: must be 40 to 1000000",
+        "--micro-batches 3: must be 4 to 65536; the fleet has 4 ranks and the even deal gives each at least one",
+        "--metrics-port 65536: must be 0 to 65535",
+        "--slow 4:2: RANK '4' must be a whole number from 0 to 3",
+        "--slow 1:2@30-20: FROM 30 must be below TO 20")]
     [InlineData(
         "--slow 9:0@1-2 --slow x --steps 1 --micro-batches 0 --metrics-port -1",
         "--slow 9:0@1-2: RANK '9' must be a whole number from 0 to 3",

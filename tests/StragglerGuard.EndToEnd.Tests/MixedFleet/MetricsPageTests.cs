@@ -4,21 +4,22 @@ using Xunit.Abstractions;
 
 namespace StragglerGuard.EndToEnd.Tests.MixedFleet;
 
+[Collection(TimedRuns.Name)]
 public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
 {
-    /// <summary>A quarter of the run's 240 steps.</summary>
-    private const int ObservedSteps = 60;
+    /// <summary>A quarter of the run's 80 steps.</summary>
+    private const int ObservedSteps = 20;
 
     private readonly ScratchFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task MetricsPort_OfZero_ServesTheJobsSeriesWhileItRuns()
+    public async Task TwoEquals_NobodySlow_AreServedAsSuchWhileTheyRunAndGetNoVerdictAndNoPlan()
     {
         await using SampleRun run = SampleRun.Start(
-            log, _folder, "--fleet", _folder.WriteEquals(ranks: 2, paceMs: 5), "--micro-batches", "4", "--steps", "240",
-            "--metrics-port", "0");
+            log, _folder, "--fleet", _folder.WriteEquals(ranks: 2, paceMs: 20), "--micro-batches", "4", "--steps", "80",
+            "--metrics-port", "0", "--json");
         string address = (await run.NextLineAsync("  metrics "))["  metrics ".Length..];
         new Uri(address).Host.Should().Be("127.0.0.1");
 
@@ -47,7 +48,10 @@ public sealed class MetricsPageTests(ITestOutputHelper log) : IDisposable
         }
 
         RunOutcome outcome = await run.EndAsync();
-        outcome.ExitCode.Should().Be(0);
+        RunReport report = outcome.Report();
+        report.Verdicts.Should().BeEmpty();
+        report.Plans.Should().BeEmpty();
+        report.Ranks.Should().HaveCount(2).And.OnlyContain(rank => rank.MicroBatches == 2);
         Func<Task> afterwards = () => client.GetStringAsync(new Uri(address));
         await afterwards.Should().ThrowAsync<HttpRequestException>("the run is over");
     }

@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace StragglerGuard.EndToEnd.Tests.MixedFleet;
 
+[Collection(TimedRuns.Name)]
 public sealed class StragglerTests(ITestOutputHelper log) : IDisposable
 {
     private readonly ScratchFolder _folder = new();
@@ -13,11 +14,11 @@ public sealed class StragglerTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task OneOfSixEquals_SlowForAWhile_IsFoundRelievedAndGivenItsShareBack()
     {
-        const int onset = 50;
-        const int end = 90;
+        const int onset = 40;
+        const int end = 75;
         string window = string.Create(CultureInfo.InvariantCulture, $"1:2.0@{onset}-{end}");
         RunOutcome outcome = await SampleRun.CompleteAsync(
-            log, _folder, "--fleet", _folder.WriteEquals(ranks: 6, paceMs: 10), "--slow", window, "--steps", "140", "--json");
+            log, _folder, "--fleet", _folder.WriteEquals(ranks: 6, paceMs: 10), "--slow", window, "--steps", "120", "--json");
         RunReport report = outcome.Report();
 
         VerdictReport verdict = report.Verdicts.Should().ContainSingle().Subject;
@@ -59,12 +60,12 @@ public sealed class StragglerTests(ITestOutputHelper log) : IDisposable
     [Fact]
     public async Task OneRank_MadeFaster_NobodyIsAccused()
     {
-        RunReport report = (await RunFourEqualsAsync("--slow", "2:0.5@40-90")).Report();
+        RunReport report = (await RunFourEqualsAsync("--slow", "2:0.5@40-80")).Report();
 
         report.Verdicts.Should().BeEmpty();
         report.Plans.Should().NotBeEmpty("there is time to win").And.Subject.First().MicroBatches[2].Should().BeGreaterThan(4);
     }
 
     private Task<RunOutcome> RunFourEqualsAsync(params string[] slow) => SampleRun.CompleteAsync(
-        log, _folder, ["--fleet", _folder.WriteEquals(ranks: 4, paceMs: 10), "--micro-batches", "16", "--steps", "90", "--json", .. slow]);
+        log, _folder, ["--fleet", _folder.WriteEquals(ranks: 4, paceMs: 10), "--micro-batches", "16", "--steps", "80", "--json", .. slow]);
 }

@@ -5,7 +5,8 @@ using StragglerGuard.Ledger;
 
 namespace StragglerGuard.EndToEnd.Tests.Slurm;
 
-public sealed class SlurmActuatorTests(SlurmCluster cluster) : IClassFixture<SlurmCluster>, IAsyncLifetime, IDisposable
+[Collection(SharedSlurmCluster.Name)]
+public sealed class SlurmActuatorTests(SlurmCluster cluster) : IAsyncLifetime, IDisposable
 {
     private static readonly ReconcilerOptions s_quick = new() { Rounds = 4, FirstDelay = TimeSpan.FromMilliseconds(20), LongestDelay = TimeSpan.FromSeconds(1) };
     private static readonly NodeId s_n2 = new("n2");

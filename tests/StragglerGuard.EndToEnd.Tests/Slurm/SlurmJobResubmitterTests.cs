@@ -5,7 +5,8 @@ using StragglerGuard.Core;
 
 namespace StragglerGuard.EndToEnd.Tests.Slurm;
 
-public sealed class SlurmJobResubmitterTests(SlurmCluster cluster) : IClassFixture<SlurmCluster>
+[Collection(SharedSlurmCluster.Name)]
+public sealed class SlurmJobResubmitterTests(SlurmCluster cluster)
 {
     private const string Script = """
         #!/bin/sh
