@@ -13,14 +13,17 @@ internal sealed class ThreadMeeting : IDisposable
     private readonly TransportOptions _options;
     private readonly CancellationTokenSource _over = new();
     private readonly Dictionary<ulong, Gathering> _gatherings = [];
+    private readonly HashSet<int> _inJob;
     private string? _ended;
     private long _lastStep = -1;
 
     /// <summary>Opens the meeting.</summary>
     /// <param name="agent">Of all slots.</param>
     /// <param name="options">Of every group.</param>
-    public ThreadMeeting(NodeAgent agent, TransportOptions options)
+    /// <param name="slots">Of the job.</param>
+    public ThreadMeeting(NodeAgent agent, TransportOptions options, int slots)
     {
+        _inJob = [.. Enumerable.Range(0, slots)];
         _agent = agent;
         _options = options;
     }
@@ -36,6 +39,23 @@ internal sealed class ThreadMeeting : IDisposable
 
     /// <summary>The job is trained: nobody is waited for any more.</summary>
     public void End() => _over.Cancel();
+
+    /// <summary>
+    /// A slot is in no group any more: its rank stands by, or has failed. Where it was the last the job is lost, and whoever stands by has nobody to
+    /// wait for.
+    /// </summary>
+    public void Leave(int slot)
+    {
+        lock (_gate)
+        {
+            if (!_inJob.Remove(slot) || _inJob.Count > 0)
+            {
+                return;
+            }
+        }
+
+        Abort("no rank is left in the job");
+    }
 
     /// <summary>The job is lost: every group ends, and none forms any more.</summary>
     public void Abort(string reason)
@@ -92,6 +112,11 @@ internal sealed class ThreadMeeting : IDisposable
             }
         }
 
+        lock (_gate)
+        {
+            _inJob.Add(slot);
+        }
+
         return gathering.Group.Transports[plan.NumberOf(slot)];
     }
 
@@ -116,9 +141,6 @@ internal sealed class ThreadMeeting : IDisposable
 
         public ITransport Meet(JobPlan plan, TimeSpan? within) => meeting.Meet(plan, slot, within);
 
-        public void StandBy()
-        {
-            // The meeting hears of every step anyway.
-        }
+        public void StandBy() => meeting.Leave(slot);
     }
 }

@@ -84,11 +84,12 @@ internal sealed class ProcessLauncher
         {
             case RankListening listening:
                 child.StandsBy = false;
-                _meetings.Hear(child, listening);
+                _meetings.Hear(child.Slot, child.Tell, listening);
                 _ready[child.Slot].TrySetResult();
                 break;
             case RankStandsBy:
                 child.StandsBy = true;
+                _meetings.StandBy(child.Slot);
                 _ready[child.Slot].TrySetResult();
                 break;
             case RankProgress progress:
@@ -150,6 +151,16 @@ internal sealed class ProcessLauncher
 
                 _lost.Add(failed);
                 _display.Say($"* rank {failed.Slot} (pid {failed.Pid}) {failed.Ending}: the others may go on without it");
+            }
+
+            if (_lost.Count > 0 && running.Count > 0 && _meetings.AreStranded([.. running.Select(child => child.Slot)]))
+            {
+                // Whoever is gone may have brought its result home before.
+                await Task.WhenAll(_children.Except(running).Select(child => child.OutputRead)).WaitAsync(interrupted).ConfigureAwait(false);
+                if (!_over.Task.IsCompleted)
+                {
+                    return await EndAfterFailureAsync(running, interrupted).ConfigureAwait(false);
+                }
             }
         }
 

@@ -16,7 +16,7 @@ internal sealed class ThreadLauncher(RunSettings settings, NodeAgent agent, doub
     /// <summary>Runs the job to its end, or to the first failure that it does not go on after.</summary>
     public async Task<LaunchOutcome> RunAsync(CancellationToken interrupted)
     {
-        using var meeting = new ThreadMeeting(agent, settings.Options.Collectives.ToTransportOptions());
+        using var meeting = new ThreadMeeting(agent, settings.Options.Collectives.ToTransportOptions(), settings.WorldSize);
         using CancellationTokenRegistration stop = interrupted.Register(() => meeting.Abort("interrupted"));
         var results = new RankResult?[settings.WorldSize];
         var failures = new Exception?[settings.WorldSize];
@@ -33,6 +33,10 @@ internal sealed class ThreadLauncher(RunSettings settings, NodeAgent agent, doub
                 if (failed is not CollectiveException || !settings.MayRegroup)
                 {
                     meeting.Abort(failed.Message);
+                }
+                else
+                {
+                    meeting.Leave(slot);
                 }
             }
         })

@@ -177,6 +177,7 @@ internal sealed class RankTraining
             return guard.Plan;
         }
 
+        guard.Complete();
         checkpoints?.Finish(guard.Plan, replica.Queue, replica.Model, replica.Optimizer);
         double error = replica.CheckGradient(communicator, uneven);
         _result = Result(replica, begun.MemberSlots.ToArray(), error);

@@ -41,7 +41,7 @@ public sealed class CpuDevice : IComputeDevice
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        RequireSupported<T>();
+        DeviceArguments.RequireSupported<T>();
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return new CpuBuffer<T>(this, length);
     }
@@ -52,17 +52,7 @@ public sealed class CpuDevice : IComputeDevice
         T alpha, DeviceSlice<T> a, DeviceSlice<T> b, T beta, DeviceSlice<T> c)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(m);
-        ArgumentOutOfRangeException.ThrowIfNegative(n);
-        ArgumentOutOfRangeException.ThrowIfNegative(k);
-        RequireOperation(operationA, nameof(operationA));
-        RequireOperation(operationB, nameof(operationB));
-        RequireElements(a, (long)m * k, nameof(a));
-        RequireElements(b, (long)k * n, nameof(b));
-        RequireElements(c, (long)m * n, nameof(c));
-        RequireApart(a, m * k, c, m * n, nameof(a));
-        RequireApart(b, k * n, c, m * n, nameof(b));
-
+        DeviceArguments.RequireProduct(operationA, operationB, m, n, k, a, b, c);
         var engine = Engine<T>();
         engine.Multiply(
             operationA == MatrixOperation.Transpose, operationB == MatrixOperation.Transpose, m, n, k,
@@ -74,7 +64,7 @@ public sealed class CpuDevice : IComputeDevice
     public void Add<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        RequireEqualLengths(source, destination);
+        DeviceArguments.RequireEqualLengths(source, destination);
         var target = Elements(destination, nameof(destination));
         TensorPrimitives.Add<T>(target, Elements(source, nameof(source)), target);
     }
@@ -91,7 +81,7 @@ public sealed class CpuDevice : IComputeDevice
     public void Copy<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        RequireEqualLengths(source, destination);
+        DeviceArguments.RequireEqualLengths(source, destination);
         Elements(source, nameof(source)).CopyTo(Elements(destination, nameof(destination)));
     }
 
@@ -119,51 +109,6 @@ public sealed class CpuDevice : IComputeDevice
     private static Span<T> Elements<T>(CpuBuffer<T> buffer, DeviceSlice<T> slice)
         where T : unmanaged, IFloatingPointIeee754<T> =>
         buffer.HostSpan.Slice(slice.Offset, slice.Length);
-
-    private static void RequireSupported<T>()
-    {
-        if (typeof(T) != typeof(float) && typeof(T) != typeof(double))
-        {
-            throw new NotSupportedException($"Devices compute in float and double, not in {typeof(T).Name}.");
-        }
-    }
-
-    private static void RequireOperation(MatrixOperation operation, string name)
-    {
-        if (operation is not (MatrixOperation.None or MatrixOperation.Transpose))
-        {
-            throw new ArgumentOutOfRangeException(name, operation, "A matrix enters as stored or transposed.");
-        }
-    }
-
-    private static void RequireElements<T>(DeviceSlice<T> slice, long needed, string name)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        if (slice.Length < needed)
-        {
-            throw new ArgumentException($"The matrix needs {needed} elements, the slice has {slice.Length}.", name);
-        }
-    }
-
-    private static void RequireEqualLengths<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        if (source.Length != destination.Length)
-        {
-            throw new ArgumentException(
-                $"The source has {source.Length} elements, the destination {destination.Length}.", nameof(source));
-        }
-    }
-
-    private static void RequireApart<T>(DeviceSlice<T> input, int inputLength, DeviceSlice<T> output, int outputLength, string name)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        if (ReferenceEquals(input.Buffer, output.Buffer)
-            && input.Offset < (long)output.Offset + outputLength && output.Offset < (long)input.Offset + inputLength)
-        {
-            throw new ArgumentException("The product may not be written over one of its factors.", name);
-        }
-    }
 
     private static string ReadProcessorName()
     {
@@ -214,15 +159,14 @@ public sealed class CpuDevice : IComputeDevice
             return own;
         }
 
-        throw new ArgumentException(
-            slice.Buffer is null ? "The slice is of no buffer." : "The slice lives on another device.", name);
+        throw DeviceArguments.Foreign(slice, name);
     }
 
     private GemmEngine<T> Engine<T>()
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        RequireSupported<T>();
+        DeviceArguments.RequireSupported<T>();
         return typeof(T) == typeof(float)
             ? (GemmEngine<T>)(object)(_single ??= new GemmEngine<float>())
             : (GemmEngine<T>)(object)(_double ??= new GemmEngine<double>());

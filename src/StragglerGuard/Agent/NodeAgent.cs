@@ -24,6 +24,7 @@ public sealed class NodeAgent : IDisposable
     private readonly List<Member> _members = [];
     private readonly List<StandbyGuard> _standby = [];
     private long _sequence;
+    private bool _toldOfStandby;
     private bool _closing;
 
     /// <summary>Starts the agent.</summary>
@@ -139,6 +140,7 @@ public sealed class NodeAgent : IDisposable
             if (_members.Find(member => member.Guard == guard) is { } leaving)
             {
                 leaving.Left = true;
+                leaving.Regroups = guard.Regroups;
             }
 
             // A rank may outlive its agent, and the handle with it.
@@ -154,6 +156,10 @@ public sealed class NodeAgent : IDisposable
         lock (_gate)
         {
             _standby.Remove(guard);
+            if (!_closing)
+            {
+                _wake.Set();
+            }
         }
     }
 
@@ -232,6 +238,7 @@ public sealed class NodeAgent : IDisposable
                 {
                     Failure = member.Guard.Failure,
                     Trial = member.Guard.Trial,
+                    Regroups = member.Regroups,
                 });
                 if (left)
                 {
@@ -242,8 +249,10 @@ public sealed class NodeAgent : IDisposable
             standby = closing ? [] : [.. _standby.Select(waiting => waiting.Report)];
         }
 
-        if (ranks.Count + standby.Count > 0)
+        // That nobody stands by any more is told, too, once.
+        if (ranks.Count + standby.Count > 0 || _toldOfStandby)
         {
+            _toldOfStandby = standby.Count > 0;
             _port.Report(new NodeReport(_node, ++_sequence, MonotonicClock.NowNs(), ranks) { Standby = standby });
         }
 
@@ -259,5 +268,7 @@ public sealed class NodeAgent : IDisposable
         public StepTiming[] Scratch { get; } = scratch;
 
         public bool Left { get; set; }
+
+        public bool Regroups { get; set; }
     }
 }

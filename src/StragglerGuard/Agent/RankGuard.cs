@@ -46,6 +46,7 @@ public sealed class RankGuard : IDisposable
     private MicroBatchRange _current;
     private GroupFailure? _failure;
     private RankTrial? _trial;
+    private bool _isDone;
     private bool _disposed;
 
     internal RankGuard(
@@ -249,6 +250,15 @@ public sealed class RankGuard : IDisposable
     /// <returns>The plan, with or without a share for this rank's slot; null where none came in time.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public JobPlan? AwaitNextGeneration(TimeSpan within, CancellationToken cancelled) => _next.Wait(within, cancelled);
+
+    /// <summary>
+    /// Says that the job is trained to its end: whatever plan is in force by now, the rank leaves for good, and the guardian waits for no other
+    /// generation.
+    /// </summary>
+    public void Complete() => _isDone = true;
+
+    /// <summary>Whether the rank leaves to be in another generation, or to stand by for one: it was told to, or its group failed.</summary>
+    internal bool Regroups => !_isDone && (MustRegroup || Failure is not null);
 
     /// <summary>Leaves the job: the agent sends what is still unread. Does not touch the communicator.</summary>
     public void Dispose()

@@ -29,6 +29,9 @@ public sealed record RankReport(
     /// <summary>Why the rank's group can't go on, and who is to blame; null while it can.</summary>
     public GroupFailure? Failure { get; init; }
 
+    /// <summary>Whether it left for another generation of the job; false while it is there, and where the job is over for it.</summary>
+    public bool Regroups { get; init; }
+
     /// <summary>The rank's last trial; null where it was asked for none.</summary>
     public RankTrial? Trial { get; init; }
 }

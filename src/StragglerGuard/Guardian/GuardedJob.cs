@@ -22,18 +22,17 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
     /// <summary>The generation before; null where this guardian saw none. Kept for who its workers were.</summary>
     public JobJudge? Former { get; init; }
 
-    /// <summary>Workers of the job that are in no group, by slot, as they reported last.</summary>
-    public SortedDictionary<int, StandbyReport> Standby { get; init; } = [];
+    /// <summary>Workers of the job that are in no group.</summary>
+    public required StandbyBook Standby { get; init; }
 
     /// <summary>The earlier generations as they ended, oldest first; the last 16.</summary>
     public IReadOnlyList<JobStatus> Earlier { get; init; } = [];
 
-    /// <summary>The pool that a replica belongs to: that of its device class.</summary>
-    public string PoolOf(int slot) =>
-        (Former?.ClassOf(slot) ?? (Standby.TryGetValue(slot, out StandbyReport? waiting) ? waiting.DeviceClass : null))?.Name ?? "unknown";
-
-    /// <summary>Whether nothing more will come of the job: its ranks have left, and no plan takes them into another generation.</summary>
-    public bool HasEnded => Judge.HasEnded && Judge.Successor is null;
+    /// <summary>
+    /// Whether nothing more will come of the job: its ranks have left, and no plan takes them into another generation. One that was still on its
+    /// way when the last step was done does not.
+    /// </summary>
+    public bool HasEnded => Judge.HasEnded && (Judge.Successor is null || !Judge.Regroups);
 
     /// <summary>When it last reported, ns.</summary>
     public long HeardNs { get; set; }

@@ -26,6 +26,12 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>A tick of the guardian's own that is later than this is a pause.</summary>
     private const double PauseSeconds = 1;
 
+    /// <summary>Agents report once an interval: a worker in no group that was silent for so many is gone.</summary>
+    private const int StandbySilentIntervals = 10;
+
+    /// <summary>However short the interval is, an agent may lose its connection, and come back.</summary>
+    private const double StandbySilentSecondsMin = 10;
+
     /// <summary>
     /// Between two writings of the metrics lies so many times what one takes: percentiles of a hundred thousand ranks are no matter of a
     /// quarter of a second.
@@ -38,6 +44,7 @@ public sealed class GuardianService : IAsyncDisposable
     private readonly JobRoster _roster;
     private readonly Commitments _commitments;
     private readonly GuardedNodes? _nodes;
+    private readonly long _standbySilentNs;
     private readonly CancellationTokenSource _closing = new();
     private readonly ConcurrentQueue<string> _complaints = new();
     private readonly Task _running;
@@ -74,6 +81,7 @@ public sealed class GuardianService : IAsyncDisposable
         _port = fabric.OpenGuardian();
         _ledger = ledger;
         _roster = new JobRoster(options, instruments);
+        _standbySilentNs = (long)Math.Max(StandbySilentSecondsMin * 1e9, StandbySilentIntervals * options.Agent.IntervalMs * 1e6);
         ActuationDesk? desk = actuators?.Actuator is null ? null : new ActuationDesk(NodeNaming.Of(options.Actuators));
         _commitments = new Commitments(_port, ledger, _roster, options.Ledger.Modes, desk, Complain);
         lock (_gate)
@@ -260,12 +268,9 @@ public sealed class GuardianService : IAsyncDisposable
                 }
             }
 
-            foreach (StandbyReport waiting in report.Standby)
+            foreach (GuardedJob job in _roster.Jobs)
             {
-                if (_roster.Find(waiting.Job) is { } job && waiting.Slots == job.Judge.Slots)
-                {
-                    job.Standby[waiting.Slot] = waiting;
-                }
+                job.Standby.Hear(report, job.Judge.Job, job.Judge.Slots, MonotonicClock.NowNs());
             }
 
             string? complaint = ExamineSelf();
@@ -364,6 +369,7 @@ public sealed class GuardianService : IAsyncDisposable
         _complaint = null;
         _complaint = ExamineSelf();
         LookForHangs();
+        ForgetSilentWorkers();
         CarryOn(_commitments.WriteWaiting);
         CarryOn(() => _nodes?.Ask());
         CarryOn(_commitments.OfferPendingAgain);
@@ -409,6 +415,22 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
+    private void ForgetSilentWorkers()
+    {
+        if (_complaint is not null)
+        {
+            return; // What they said while the guardian was away is still to be read.
+        }
+
+        lock (_gate)
+        {
+            foreach (GuardedJob job in _roster.Jobs)
+            {
+                job.Standby.ForgetSilent(MonotonicClock.NowNs(), _standbySilentNs);
+            }
+        }
+    }
+
     private void PublishMetrics()
     {
         lock (_gate)
@@ -438,11 +460,22 @@ public sealed class GuardianService : IAsyncDisposable
 
             if (newer == 0)
             {
-                return job.Judge.Enroll(rank) ? job : null;
+                return Enrolled(job, rank);
             }
         }
 
-        return Begin(rank);
+        return Begin(rank) is { } begun ? Enrolled(begun, rank) : null;
+    }
+
+    private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank)
+    {
+        if (!job.Judge.Enroll(rank))
+        {
+            return null;
+        }
+
+        job.Standby.Joined(rank.Slot);
+        return job;
     }
 
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>

@@ -42,6 +42,7 @@ internal sealed class JobJudge
     private MitigationLoop? _loop;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
+    private long _firstStep = long.MaxValue;
     private int _enrolled;
     private int _left;
 
@@ -116,6 +117,9 @@ internal sealed class JobJudge
 
     /// <summary>Whether every rank has left; every step is judged after the next <see cref="JudgeFrames"/>.</summary>
     public bool HasEnded { get; private set; }
+
+    /// <summary>Whether any rank that left did so for another generation.</summary>
+    public bool Regroups { get; private set; }
 
     /// <summary>Takes a rank's place in the job.</summary>
     /// <returns>False where the rank names another world size, batch or number of slots than the job, or a slot that is not in it.</returns>
@@ -221,6 +225,7 @@ internal sealed class JobJudge
         bool leaves = report.Left && !counts.Left;
         counts = new RankCounts(report.Lost, report.Torn, report.SplitVotes, counts.Left || report.Left);
         _left += leaves ? 1 : 0;
+        Regroups |= report is { Left: true, Regroups: true };
         if (leaves && _left == WorldSize)
         {
             _assembler.Flush();
@@ -241,9 +246,9 @@ internal sealed class JobJudge
             Judge(frame, observerComplaint, commit);
         }
 
-        if (_failures.Count > 0 && Successor is null)
+        if (_failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
         {
-            _loop?.JudgeFailure(_failures.Values.First(), commit);
+            _loop?.JudgeFailure(known, Successor, commit);
         }
     }
 
@@ -265,6 +270,7 @@ internal sealed class JobJudge
             _loop?.StepTook(seconds, frame.Step, commit);
         }
 
+        _firstStep = Math.Min(_firstStep, frame.Step);
         _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
         _lagStatistics.Add(in _lastLag, _lag.LagNs);
@@ -301,7 +307,11 @@ internal sealed class JobJudge
                 _verdicts.Raise(verdict);
                 _changes.Onset(in found);
                 _speeds.Restart(found.Rank!.Value, found.OnsetStep);
-                commit(_ => new StragglerFound(Job, Generation, step, verdict));
+                if (!IsToldAlready(verdict))
+                {
+                    Put(commit, new StragglerFound(Job, Generation, step, verdict));
+                }
+
                 loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.StragglerRecovered:
@@ -309,7 +319,7 @@ internal sealed class JobJudge
                 _verdicts.Clear(recovered);
                 _changes.Recovery(in found);
                 _speeds.Restart(recovered, found.ChangedAtStep);
-                commit(_ => new StragglerCleared(Job, Generation, step, recovered, reason));
+                Put(commit, new StragglerCleared(Job, Generation, step, recovered, reason));
                 loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.CommonShiftDetected:
@@ -321,6 +331,23 @@ internal sealed class JobJudge
             case DetectionEventKind.FindingRaised:
                 _verdicts.Raise(VerdictWriter.Write(in found, detector));
                 break;
+        }
+    }
+
+    /// <summary>
+    /// Whether a guardian before this one put the same down: the rank was slow when this one first saw it, and the ledger says that it is. What
+    /// begins later is something else.
+    /// </summary>
+    private bool IsToldAlready(Verdict verdict) =>
+        verdict.Rank is { } rank && _context.Book.IsSlow(Generation, rank)
+        && verdict.OnsetStep < _firstStep + DetectionParameters.Peers.WarmUpSteps;
+
+    /// <summary>Into the ledger, and from there into the book.</summary>
+    private void Put(Commitment commit, LedgerDecision finding)
+    {
+        if (commit(_ => finding) is { } entry)
+        {
+            _context.Book.Apply(entry);
         }
     }
 

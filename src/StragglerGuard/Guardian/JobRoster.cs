@@ -38,9 +38,9 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
     public GuardedJob Begin(RankEnrollment first, IReadOnlyList<LedgerEntry> known, DateTimeOffset at)
     {
         GuardedJob? before = Find(first.Job);
-        SortedDictionary<int, StandbyReport> standby = before?.Standby ?? [];
+        StandbyBook standby = before?.Standby ?? new StandbyBook();
         MitigationBook book = before?.Book ?? BookOf(known);
-        var context = new JobContext(book, standby)
+        var context = new JobContext(book, standby.Waiting)
         {
             BeganAt = at,
             Begun = known.Select(entry => entry.Decision).OfType<PlanDecided>().LastOrDefault(decided =>

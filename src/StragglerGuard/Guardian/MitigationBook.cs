@@ -21,6 +21,8 @@ internal sealed class MitigationBook
     private readonly List<PlanEpoch> _inForce = [];
     private readonly SortedDictionary<int, WorkerEvicted> _evicted = [];
     private readonly HashSet<(Generation Generation, MitigationKind Kind, int? Waiting, RefusalCause Cause)> _refused = [];
+    private readonly HashSet<(Generation Generation, Rank Rank)> _slow = [];
+    private readonly HashSet<(Generation Generation, Rank Rank)> _hanging = [];
 
     /// <summary>Begins with nothing decided.</summary>
     public MitigationBook(MitigationOptions options)
@@ -87,6 +89,18 @@ internal sealed class MitigationBook
             case PlanGraded graded:
                 Grade(graded, at);
                 break;
+            case StragglerFound { Verdict.Rank: { } slow } found:
+                _slow.Add((found.Generation, slow));
+                break;
+            case StragglerCleared cleared:
+                _slow.Remove((cleared.Generation, cleared.Rank));
+                break;
+            case HangFound hang:
+                _hanging.Add((hang.Generation, hang.Rank));
+                break;
+            case MitigationRefused { Cause: { } cause } refused:
+                _refused.Add((refused.Generation, refused.Kind, refused.Waiting, cause));
+                break;
         }
     }
 
@@ -120,10 +134,19 @@ internal sealed class MitigationBook
     /// <summary>The plan of an epoch, as it was decided; null where this job's ledger has none.</summary>
     public PlanDecided? Plan(PlanEpoch epoch) => _plans.GetValueOrDefault(epoch);
 
+    /// <summary>Whether a rank was found slow, and not cleared since.</summary>
+    public bool IsSlow(Generation generation, Rank rank) => _slow.Contains((generation, rank));
+
+    /// <summary>Whether a rank was found to have ended its group.</summary>
+    public bool IsHanging(Generation generation, Rank rank) => _hanging.Contains((generation, rank));
+
     /// <summary>
     /// Whether a refusal is news: said once for each generation, kind and cause, and of a readmission for each that waits. Which of several slow ones
     /// would leave may change with the noise.
     /// </summary>
     public bool IsNews(Generation generation, MitigationRefusal refusal) =>
-        _refused.Add((generation, refusal.Kind, refusal.Kind == MitigationKind.Readmit ? refusal.Replicas[0] : null, refusal.Cause));
+        _refused.Add((generation, refusal.Kind, WaitingIn(refusal), refusal.Cause));
+
+    /// <summary>The slot that waits to come back, of a readmission that is refused; else null.</summary>
+    public static int? WaitingIn(MitigationRefusal refusal) => refusal.Kind == MitigationKind.Readmit ? refusal.Replicas[0] : null;
 }

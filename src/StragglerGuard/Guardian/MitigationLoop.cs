@@ -113,36 +113,60 @@ internal sealed class MitigationLoop
 
     /// <summary>The group came to its end: those that are left go on without who ended it, if the policy lets them.</summary>
     /// <param name="failure">As the first rank saw it.</param>
+    /// <param name="successor">The plan for the next generation that is decided already; null where none is.</param>
     /// <param name="commit">Called before a decision has any effect.</param>
-    public void JudgeFailure(GroupFailure failure, JobJudge.Commitment commit)
+    public void JudgeFailure(GroupFailure failure, JobPlan? successor, JobJudge.Commitment commit)
     {
         int[] culprits =
         [
             .. failure.Culprits.Where(rank => rank.Value >= 0 && rank.Value < _known.Ranks.Count).Select(rank => _known.Numbers[rank.Value]).Distinct().Order(),
         ];
-        long step = Math.Max(0, _known.Clock.LastStep);
+        long step = Math.Max(_known.Clock.LastStep, _context.Begun?.Step ?? 0);
         if (_failureJudged || culprits.Length == 0)
         {
             return;
         }
 
-        CopyEstimates();
-        if (ViewAt(step, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason)) is not { } view)
+        int[] lost = [.. culprits.Select(number => _known.Plans.InForce.MemberSlots[number])];
+        if (successor is not null && !lost.Any(slot => successor.NumberOf(slot) >= 0))
         {
-            return;
+            return; // The others go on without them, by that plan.
         }
 
-        _failureJudged = true;
-        foreach (Rank culprit in failure.Culprits)
+        foreach (Rank culprit in failure.Culprits.Where(culprit => !_context.Book.IsHanging(_known.Generation, culprit)))
         {
             _writer.Commit(commit, _ => new HangFound(_known.Job, _known.Generation, step, culprit, failure.Reason));
         }
 
-        PolicyMode mode = _modes.At(step);
-        if (_mitigation.DecideRestart(view, mode, culprits, failure.Reason) is { } review)
+        if (successor is not null)
         {
-            Follow(review, mode, step, commit);
+            // Some may have gone to meet by it already: a second plan beside it could part them.
+            _failureJudged = true;
+            _reviewed = Reason = $"restart without replica {string.Join(", ", lost)} is not decided: {successor}, which counts on it, is on its way; {failure.Reason}";
+            _writer.Refuse([new MitigationRefusal(MitigationKind.Restart, [.. lost], RefusalCause.PlanPending, Reason)], step, commit);
+            return;
         }
+
+        CopyEstimates();
+        PolicyMode mode = _modes.At(step);
+        if (ViewAt(step, new PolicyDecision.Hold(HoldCause.LittleEvidence, failure.Reason), StepSecondsBefore) is not { } view)
+        {
+            // A report may still bring the steps that tell.
+            _reviewed = Reason = $"the group has ended before what a step takes was known: {failure.Reason}";
+            return;
+        }
+
+        _failureJudged = true;
+        if (_mitigation.DecideRestart(view, mode, culprits, failure.Reason) is not { } review)
+        {
+            _reviewed = Reason = $"no group can be formed without who ended this one: {failure.Reason}";
+            return;
+        }
+
+        Follow(review, mode, step, commit);
+
+        // No step comes that would decide anew: what could not be written now is decided again with the next report.
+        _failureJudged = review.Decision is not MitigationDecision.Propose { Acted: true } || _known.Plans.Newest?.Generation.Value > _known.Generation.Value;
     }
 
     /// <summary>A plan that this frame is the first to show is put down, and graded from here on.</summary>
@@ -349,9 +373,20 @@ internal sealed class MitigationLoop
         };
     }
 
-    private DeskView? ViewAt(long step, PolicyDecision rebalance)
+    /// <summary>What a step took the generation before, or was promised by the plan that began this one, s; 0 where nobody knows.</summary>
+    private double StepSecondsBefore
     {
-        double seconds = _known.Clock.StepSeconds ?? 0;
+        get
+        {
+            double took = _context.FormerSecondsPerUnit * _known.TotalMicroBatches;
+            double promised = _context.Begun?.PredictedStepSeconds ?? 0;
+            return took > 0 && double.IsFinite(took) ? took : promised > 0 && double.IsFinite(promised) ? promised : 0;
+        }
+    }
+
+    private DeskView? ViewAt(long step, PolicyDecision rebalance, double otherwiseSeconds = 0)
+    {
+        double seconds = _known.Clock.StepSeconds ?? otherwiseSeconds;
         return seconds > 0
             ? new DeskView
             {

@@ -83,9 +83,13 @@ internal sealed class PlanWriter(GenerationKnowledge known, JobContext context, 
     {
         foreach (MitigationRefusal refusal in refusals)
         {
-            if (IsOfWeight(refusal.Cause) && context.Book.IsNews(known.Generation, refusal))
+            if ((IsOfWeight(refusal.Cause) || refusal.Kind == MitigationKind.Restart) && context.Book.IsNews(known.Generation, refusal))
             {
-                Commit(commit, _ => new MitigationRefused(known.Job, known.Generation, step, refusal.Kind, refusal.Reason));
+                Commit(commit, _ => new MitigationRefused(known.Job, known.Generation, step, refusal.Kind, refusal.Reason)
+                {
+                    Cause = refusal.Cause,
+                    Waiting = MitigationBook.WaitingIn(refusal),
+                });
             }
         }
     }

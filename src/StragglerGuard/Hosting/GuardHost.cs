@@ -60,6 +60,12 @@ public sealed class GuardHost : IAsyncDisposable
     /// </summary>
     public NodeAgent? Agent => _agent;
 
+    /// <summary>The instruments of this guard, for another exporter than the page of <see cref="ServeMetricsAsync()"/>.</summary>
+    public GuardInstruments Instruments => _instruments;
+
+    /// <summary>What it was started with.</summary>
+    internal StragglerGuardOptions Options => _options;
+
     /// <summary>Where agents of other processes connect; null where all is in this process.</summary>
     public Uri? FabricEndpoint => (_fabric as WebSocketGuardianFabric)?.Endpoint;
 

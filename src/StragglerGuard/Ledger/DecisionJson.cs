@@ -22,7 +22,7 @@ namespace StragglerGuard.Ledger;
         typeof(JobIdConverter), typeof(GenerationConverter), typeof(RankConverter), typeof(NodeIdConverter), typeof(PlanEpochConverter),
         typeof(JobPlanConverter),
         typeof(NamedEnum<VerdictKind>), typeof(NamedEnum<Cause>), typeof(NamedEnum<MitigationKind>), typeof(NamedEnum<PolicyMode>),
-        typeof(NamedEnum<ActuationKind>),
+        typeof(NamedEnum<ActuationKind>), typeof(NamedEnum<RefusalCause>),
     ])]
 [JsonSerializable(typeof(StragglerFound))]
 [JsonSerializable(typeof(StragglerCleared))]

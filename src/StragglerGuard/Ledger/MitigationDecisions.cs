@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
@@ -81,7 +82,16 @@ public sealed record PlanGraded(
 /// <param name="Kind">What was not done.</param>
 /// <param name="Reason">Why, in words, with the numbers.</param>
 public sealed record MitigationRefused(JobId Job, Generation Generation, long Step, MitigationKind Kind, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    /// <summary>Why, for a program; null in what older programs wrote.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RefusalCause? Cause { get; init; }
+
+    /// <summary>The slot whose worker waits to come back, where that is what is refused; else null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Waiting { get; init; }
+}
 
 /// <summary>Something that the guardian would have decided, had it been allowed to act.</summary>
 /// <param name="Job">The job.</param>

@@ -99,7 +99,8 @@ internal sealed class GuardedSchedule : ISchedule, IDisposable
 
         foreach (int slot in _job.Book.Evicted.Keys)
         {
-            _job.Standby[slot] = _rounds.StandbyOf(slot, _faults!.SecondsPerUnit[slot]);
+            StandbyReport waiting = _rounds.StandbyOf(slot, _faults!.SecondsPerUnit[slot]);
+            _job.Standby.Hear(waiting, waiting.Worker.Node, nowNs);
         }
 
         _job.Judge.JudgeFrames(observerComplaint: null, Commit);

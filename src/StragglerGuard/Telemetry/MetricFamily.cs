@@ -67,7 +67,7 @@ internal sealed class MetricFamily
     }
 
     /// <summary>The name with everything that the format refuses replaced by an underscore.</summary>
-    private static string NameOf(string name, bool allowColon)
+    internal static string NameOf(string name, bool allowColon)
     {
         static bool IsLetter(char c, bool allowColon) => char.IsAsciiLetter(c) || c == '_' || (allowColon && c == ':');
         if (name.Length > 0 && IsLetter(name[0], allowColon) && name.All(c => IsLetter(c, allowColon) || char.IsAsciiDigit(c)))

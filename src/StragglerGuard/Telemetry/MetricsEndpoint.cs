@@ -14,29 +14,29 @@ public sealed class MetricsEndpoint : IAsyncDisposable
 {
     private const int ConnectionsMax = 64;
 
-    private readonly TextExposition _exposition;
+    private readonly IMetricsPage _page;
     private EmbeddedServer? _server;
 
-    private MetricsEndpoint(TextExposition exposition) => _exposition = exposition;
+    private MetricsEndpoint(IMetricsPage page) => _page = page;
 
     /// <summary>Where it listens, with the port that was really bound.</summary>
     public IPEndPoint Endpoint => _server!.Endpoint;
 
     /// <summary>Starts listening.</summary>
-    /// <param name="exposition">The page. It stays the caller's and must outlive the endpoint.</param>
+    /// <param name="page">The page. It stays the caller's and must outlive the endpoint.</param>
     /// <param name="address">The address; anything but loopback shows the page to the network.</param>
     /// <param name="port">0 … 65,535; 0 lets the system choose a free one.</param>
     /// <param name="cancellation">Gives up starting.</param>
     /// <returns>The endpoint, listening. Disposing it closes the port.</returns>
     /// <exception cref="EndpointUnavailableException">The port is in use or not allowed, or the address is not this machine's.</exception>
     public static async Task<MetricsEndpoint> StartAsync(
-        TextExposition exposition, IPAddress address, int port, CancellationToken cancellation = default)
+        IMetricsPage page, IPAddress address, int port, CancellationToken cancellation = default)
     {
-        ArgumentNullException.ThrowIfNull(exposition);
+        ArgumentNullException.ThrowIfNull(page);
         ArgumentNullException.ThrowIfNull(address);
         ArgumentOutOfRangeException.ThrowIfLessThan(port, IPEndPoint.MinPort);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
-        var endpoint = new MetricsEndpoint(exposition);
+        var endpoint = new MetricsEndpoint(page);
         endpoint._server = await EmbeddedServer.StartAsync(
             new IPEndPoint(address, port), ConnectionsMax, application => application.Run(endpoint.HandleAsync), cancellation)
             .ConfigureAwait(false);
@@ -66,8 +66,8 @@ public sealed class MetricsEndpoint : IAsyncDisposable
         var body = new ArrayBufferWriter<byte>();
         if (isPage)
         {
-            _exposition.Write(body);
-            response.ContentType = TextExposition.ContentType;
+            await _page.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+            response.ContentType = _page.ContentType;
         }
         else
         {

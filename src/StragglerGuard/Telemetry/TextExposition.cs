@@ -11,16 +11,18 @@ namespace StragglerGuard.Telemetry;
 /// Only observable instruments are shown, which is what <see cref="GuardInstruments"/> has. A hard cap bounds the number of series: what
 /// goes beyond is left out, last first, and counted in <c>stragglerguard_exposition_dropped_series_total</c>, which is always there.
 /// </remarks>
-public sealed class TextExposition : IDisposable
+public sealed class TextExposition : IMetricsPage, IDisposable
 {
     /// <summary>The content type of the page.</summary>
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
+    internal const string DroppedSeriesName = "stragglerguard_exposition_dropped_series_total";
+    internal const string DroppedSeriesHelp = "Series left off this page because it had too many, summed over all pages.";
+
     private readonly Lock _gate = new();
     private readonly MeterListener _listener = new();
     private readonly List<MetricFamily> _families = [];
-    private readonly MetricFamily _dropped = new(
-        "stragglerguard_exposition_dropped_series_total", MetricFamily.Counter, "Series left off this page because it had too many, summed over all pages.");
+    private readonly MetricFamily _dropped = new(DroppedSeriesName, MetricFamily.Counter, DroppedSeriesHelp);
 
     private readonly int _maxSeries;
     private int _room;
@@ -90,6 +92,16 @@ public sealed class TextExposition : IDisposable
             _dropped.Add(DroppedSeries, []);
             _dropped.WriteTo(output);
         }
+    }
+
+    /// <inheritdoc/>
+    string IMetricsPage.ContentType => ContentType;
+
+    /// <inheritdoc/>
+    ValueTask IMetricsPage.WriteAsync(IBufferWriter<byte> output, CancellationToken cancellation)
+    {
+        Write(output);
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Stops listening.</summary>

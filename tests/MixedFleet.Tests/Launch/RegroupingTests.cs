@@ -82,7 +82,7 @@ public sealed class RegroupingTests : IDisposable
         RunSettings settings = Settings(steps: 40);
         HandedPlans fabric = new(settings.Job) { OnFailure = Plan(1, 1, [3, 2, None, 3]) };
         using NodeAgent agent = new(fabric, new NodeId("here"), new AgentSection { IntervalMs = 60_000 });
-        using ThreadMeeting meeting = new(agent, new TransportOptions());
+        using ThreadMeeting meeting = new(agent, new TransportOptions(), Ranks);
         RankResult?[] results = new RankResult?[Ranks];
         Exception?[] failures = new Exception?[Ranks];
         Thread[] threads = [.. Enumerable.Range(0, Ranks).Select(rank => new Thread(() =>

@@ -10,23 +10,32 @@ public abstract class ComputeDeviceTests
 
     private static readonly MatrixOperation[] Operations = [MatrixOperation.None, MatrixOperation.Transpose];
 
+    /// <summary>Shapes for the product, with tails of every kind; a device that only simulates takes fewer.</summary>
+    protected virtual IReadOnlyList<(int M, int N, int K)> GemmShapes { get; } =
+    [
+        (1, 1, 1), (0, 5, 3), (5, 0, 3), (4, 6, 0), (2, 3, 5), (4, 32, 7), (8, 32, 1), (8, 64, 33), (7, 31, 17), (9, 33, 65),
+        (12, 40, 16), (13, 47, 61), (16, 512, 128), (16, 128, 512), (16, 128, 256), (17, 129, 257), (128, 256, 16), (65, 70, 300),
+        (140, 50, 270), (3, 1100, 20), (37, 1061, 259), (64, 64, 64), (1, 300, 100), (300, 1, 100),
+    ];
+
+    /// <summary>Rounds of random shapes.</summary>
+    protected virtual int RandomGemms => 60;
+
+    /// <summary>Bytes of the collected heap that one operation may take: none, but for what a library in between takes for itself.</summary>
+    protected virtual long AllocatedBytesPerOperation => 0;
+
     protected abstract IComputeDevice CreateDevice();
 
     [Fact]
     public void Gemm_EveryTranspositionAndTail_EqualsNaiveProduct()
     {
-        (int M, int N, int K)[] shapes =
-        [
-            (1, 1, 1), (0, 5, 3), (5, 0, 3), (4, 6, 0), (2, 3, 5), (4, 32, 7), (8, 32, 1), (8, 64, 33), (7, 31, 17), (9, 33, 65),
-            (12, 40, 16), (13, 47, 61), (16, 512, 128), (16, 128, 512), (16, 128, 256), (17, 129, 257), (128, 256, 16), (65, 70, 300),
-            (140, 50, 270), (3, 1100, 20), (37, 1061, 259), (64, 64, 64), (1, 300, 100), (300, 1, 100),
-        ];
-        foreach (var (m, n, k) in shapes)
+        using var device = CreateDevice();
+        foreach (var (m, n, k) in GemmShapes)
         {
-            CheckGemm<float>(m, n, k, 1f, 0f);
-            CheckGemm<double>(m, n, k, 1.0, 0.0);
-            CheckGemm<float>(m, n, k, -0.5f, 1f);
-            CheckGemm<double>(m, n, k, 2.0, -0.75);
+            CheckGemm<float>(device, m, n, k, 1f, 0f);
+            CheckGemm<double>(device, m, n, k, 1.0, 0.0);
+            CheckGemm<float>(device, m, n, k, -0.5f, 1f);
+            CheckGemm<double>(device, m, n, k, 2.0, -0.75);
         }
     }
 
@@ -34,11 +43,12 @@ public abstract class ComputeDeviceTests
     public void Gemm_RandomShapes_EqualsNaiveProduct()
     {
         var random = new Random(Seed);
-        for (var i = 0; i < 60; i++)
+        using var device = CreateDevice();
+        for (var i = 0; i < RandomGemms; i++)
         {
             var (m, n, k) = (random.Next(0, 70), random.Next(0, 90), random.Next(0, 80));
-            CheckGemm<float>(m, n, k, (float)random.NextDouble(), random.Next(3) - 1);
-            CheckGemm<double>(m, n, k, random.NextDouble(), random.Next(3) - 1);
+            CheckGemm<float>(device, m, n, k, (float)random.NextDouble(), random.Next(3) - 1);
+            CheckGemm<double>(device, m, n, k, random.NextDouble(), random.Next(3) - 1);
         }
     }
 
@@ -48,11 +58,11 @@ public abstract class ComputeDeviceTests
     [InlineData(3, 3, 0)]
     public void Gemm_BetaZero_DoesNotReadC(int m, int n, int k)
     {
+        using var device = CreateDevice();
         foreach (var operationA in Operations)
         {
             foreach (var operationB in Operations)
             {
-                using var device = CreateDevice();
                 using var a = Upload(device, Fill<float>(m * k, 1));
                 using var b = Upload(device, Fill<float>(k * n, 2));
                 using var c = Upload(device, Enumerable.Repeat(float.NaN, m * n).ToArray());
@@ -145,6 +155,37 @@ public abstract class ComputeDeviceTests
         Download(destination).Should().Equal(x.Zip(y, (p, q) => p + q));
         Download(copy).Should().Equal(x.Zip(y, (p, q) => 3.0 * (p + q)));
         Download(source).Should().Equal(x);
+    }
+
+    [Theory]
+    [InlineData(0, 10)]
+    [InlineData(10, 0)]
+    [InlineData(5, 5)]
+    public void Copy_WithinOneVector_MovesTheElementsAsTheyWere(int from, int to)
+    {
+        using var device = CreateDevice();
+        var x = Fill<float>(500, 4);
+        using var vector = Upload(device, x);
+
+        device.Copy(vector.Slice(from, 400), vector.Slice(to, 400));
+
+        x.AsSpan(from, 400).CopyTo(x.AsSpan(to));
+        Download(vector).Should().Equal(x);
+    }
+
+    [Fact]
+    public void Upload_OfAPart_LeavesTheRest()
+    {
+        using var device = CreateDevice();
+        using var vector = Upload(device, [1f, 2f, 3f, 4f, 5f]);
+
+        vector.Upload([20f, 30f], 1);
+        vector.Upload([], 5);
+
+        var part = new float[3];
+        vector.Download(part, 1);
+        part.Should().Equal(20f, 30f, 4f);
+        Download(vector).Should().Equal(1f, 20f, 30f, 4f, 5f);
     }
 
     [Fact]
@@ -253,7 +294,8 @@ public abstract class ComputeDeviceTests
         Work();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Work();
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+        const int OperationsDone = 7;
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThanOrEqualTo(OperationsDone * AllocatedBytesPerOperation);
     }
 
     protected static T[] Fill<T>(int length, int seed)
@@ -279,7 +321,7 @@ public abstract class ComputeDeviceTests
         return values;
     }
 
-    private void CheckGemm<T>(int m, int n, int k, T alpha, T beta)
+    private static void CheckGemm<T>(IComputeDevice device, int m, int n, int k, T alpha, T beta)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         var a = Fill<T>(m * k, 1);
@@ -291,7 +333,6 @@ public abstract class ComputeDeviceTests
         {
             foreach (var operationB in Operations)
             {
-                using var device = CreateDevice();
                 using var deviceA = Upload(device, a);
                 using var deviceB = Upload(device, b);
                 using var deviceC = Upload(device, c);

@@ -142,6 +142,21 @@ public sealed class GuardianUpkeepTests
         guarded.Guardian.Status(other)!.Plans.Should().ContainSingle();
     }
 
+    /// <summary>However far behind it is: at once, not a number a review.</summary>
+    [Fact]
+    public async Task Ledger_BegunAnewFarBehindARunningJob_IsBroughtLevelInOneGo()
+    {
+        await using var guarded = new Guarded(PolicyMode.Act);
+
+        guarded.Report(Node(Job, 0, 0, 40, left: true, 4, 8, epoch: 300));
+        (await guarded.Guardian.JobEndedAsync(Job, Patience)).Should().BeTrue();
+
+        guarded.Guardian.Status(Job)!.Plans.Should().ContainSingle().Which.Deal.Epoch.Should().Be(new PlanEpoch(301));
+        IReadOnlyList<LedgerEntry> entries = guarded.Ledger.Read();
+        entries.Skip(1).Take(299).Should().OnlyContain(entry => entry.Decision is NumberSkipped);
+        entries.Skip(2).Take(299).Select(entry => entry.Decision.Step).Distinct().Should().ContainSingle("all are given up for the one plan");
+    }
+
     [Fact]
     public async Task Ledger_BegunAnewUnderARunningJob_IsBroughtLevelWithThePlanInForce()
     {

@@ -241,6 +241,113 @@ public sealed class MembershipTests
         }
     }
 
+    /// <summary>No step comes after the failure that would decide anew.</summary>
+    [Fact]
+    public void Restart_ThatCouldNotBeWritten_IsDecidedWithTheNextReport()
+    {
+        JudgedJob job = Dying(factor: (_, _) => 1).RunTo(40);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(2)], "gone") });
+        job.Judge.JudgeFrames(null, _ => null);
+        job.Plans.Should().BeEmpty();
+
+        job.Judge.JudgeFrames(null, job.Commit);
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        job.Plans.Should().ContainSingle(job.Story()).Which.Kind.Should().Be(MitigationKind.Restart);
+        job.Decisions.OfType<HangFound>().Should().ContainSingle(job.Story());
+    }
+
+    /// <summary>With the eviction of replica 5 on its way: that one's loss is provided for, another's is not, and that is said.</summary>
+    [Theory]
+    [InlineData(5, false)]
+    [InlineData(2, true)]
+    public void Group_ThatEndsWithAMembershipPlanOnItsWay_GetsNoSecondPlanAndAReasonWhereItNeedsOne(int culprit, bool isRefused)
+    {
+        JudgedJob job = Dying();
+        PlanDecided eviction = RunToEviction(job);
+        for (int report = 0; report < 2; report++)
+        {
+            job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(culprit)], $"rank {culprit} is gone") });
+            job.Judge.JudgeFrames(null, job.Commit);
+        }
+
+        job.Plans.Last().Should().Be(eviction, job.Story());
+        job.Decisions.OfType<HangFound>().Should().HaveCount(isRefused ? 1 : 0, job.Story());
+        Refusals(job, MitigationKind.Restart).Should().Equal(
+            isRefused ? [$"restart without replica 2 is not decided: {eviction.Plan}, which counts on it, is on its way; rank 2 is gone"] : [], job.Story());
+    }
+
+    /// <summary>A rank that was lost may have taken whoever saw it by surprise: the first report names nobody.</summary>
+    [Fact]
+    public void Group_WhoseFirstRankNamesNoCulprit_GoesOnByWhatAnotherSaw()
+    {
+        JudgedJob job = Dying(factor: (_, _) => 1).RunTo(40);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([], "the group was aborted") });
+        job.Judge.Add(job.Ranks.ReportOf(1, []) with { Failure = new GroupFailure([new Rank(2)], "rank 2 is gone") });
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        job.Plans.Should().ContainSingle(job.Story()).Which.Plan.NumberOf(2).Should().BeNegative();
+    }
+
+    /// <summary>Nothing is known of the new group's own steps yet, and the guardian was to observe the job's first ones.</summary>
+    [Fact]
+    public void Group_ThatEndsBeforeItsFirstStep_IsRestartedByWhatThePlanPromised()
+    {
+        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 0.25, EvictionsPerHour = 8 });
+        JudgedJob job = Three(Begun(PlanWithout3(), standby: null, at: -100), options);
+        job.Modes.Set(PolicyMode.Observe, 0);
+        job.Modes.Set(PolicyMode.Act, 60);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(1)], "rank 1 is gone") });
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        PlanDecided restart = job.Plans.Should().ContainSingle(job.Story()).Which;
+        (restart.Kind, restart.Plan.Generation, restart.Step, restart.PredictedStepSeconds).Should().Be((MitigationKind.Restart, new Generation(2), 90, 2.75));
+        restart.Plan.Shares.ToArray().Should().Equal(16, JobPlan.NotMember, 16, JobPlan.NotMember);
+    }
+
+    [Fact]
+    public void Group_NoneOfWhichIsLeft_SaysThatNoOtherCanBeFormed()
+    {
+        JudgedJob job = Dying(factor: (_, _) => 1).RunTo(40);
+        job.Judge.Add(job.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([.. Enumerable.Range(0, 8).Select(rank => new Rank(rank))], "all gone") });
+        job.Judge.JudgeFrames(null, job.Commit);
+
+        job.Judge.Status().PolicyReason.Should().Be("no group can be formed without who ended this one: all gone");
+    }
+
+    /// <summary>A guardian that takes over sees the same slow rank and the same refusal, and reads that both were told.</summary>
+    [Fact]
+    public void Successor_ThatFindsTheSameAnew_TellsOnlyWhatIsNew()
+    {
+        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 1 });
+        long well = long.MaxValue;
+        JudgedJob first = Dying(options: options, factor: (rank, step) => rank == 5 && step >= Onset && (step < well || step >= well + 100) ? 12 : 1).RunTo(400);
+        first.Judge.Add(first.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(2)], "gone") });
+        first.Judge.JudgeFrames(null, first.Commit);
+        first.Decisions.OfType<StragglerFound>().Should().ContainSingle(first.Story());
+        int refusals = first.Decisions.OfType<MitigationRefused>().Count();
+        refusals.Should().BeGreaterThan(0, first.Story());
+        JobContext context = Context();
+        foreach (LedgerEntry entry in first.Ledger.Read())
+        {
+            context.Book.Apply(entry);
+        }
+
+        var second = new JudgedJob(first.Ranks, ledger: first.Ledger, options: options, context: context);
+        second.RunTo(800);
+        second.Judge.Add(first.Ranks.ReportOf(0, []) with { Failure = new GroupFailure([new Rank(2)], "gone") });
+        second.Judge.JudgeFrames(null, second.Commit);
+
+        second.Decisions.OfType<StragglerFound>().Should().ContainSingle(second.Story());
+        second.Decisions.OfType<MitigationRefused>().Should().HaveCount(refusals, second.Story());
+        second.Decisions.OfType<HangFound>().Should().ContainSingle(second.Story());
+
+        well = second.Ranks.NextStep;
+        second.RunTo(1_100);
+        second.Decisions.OfType<StragglerCleared>().Should().ContainSingle(second.Story());
+        second.Decisions.OfType<StragglerFound>().Should().HaveCount(2, "it was well in between: {0}", second.Story());
+    }
+
     /// <summary>Five of eight can't hold what eight did: nothing is decided that nobody can compute.</summary>
     [Theory]
     [InlineData(6, false)]
@@ -305,7 +412,7 @@ public sealed class MembershipTests
     }
 
     /// <summary>Generation 1 of four slots, without slot 3.</summary>
-    private static JudgedJob Three(JobContext context)
+    private static JudgedJob Three(JobContext context, StragglerGuardOptions? options = null)
     {
         var ranks = new VirtualRanks(seed: 32, total: 32, Pace, Pace, Pace)
         {
@@ -322,7 +429,7 @@ public sealed class MembershipTests
             ledger.Append(number, DateTimeOffset.UnixEpoch, new ModeChanged(Job, default, 0, PolicyMode.Act, "the operator"));
         }
 
-        return new JudgedJob(ranks, ledger: ledger, options: Options(new MitigationSection { RegroupSeconds = 1 }), context: context);
+        return new JudgedJob(ranks, ledger: ledger, options: options ?? Options(new MitigationSection { RegroupSeconds = 1 }), context: context);
     }
 
     private static PlanDecided PlanWithout3() => new(

@@ -3,12 +3,15 @@ using System.Text;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Telemetry;
+using StragglerGuard.Tests.Hosting;
 
 namespace StragglerGuard.Tests.Telemetry;
 
 /// <summary>A job with every kind of figure: known, unknown, zero, and labels that need escaping.</summary>
 internal static class ExamplePage
 {
+    internal static string GoldenFile => RepositoryRoot.PathOf("tests", "StragglerGuard.Tests", "Telemetry", "example-job.prom");
+
     internal static JobMetricsSnapshot Snapshot(string job = "llm-7b")
     {
         var snapshot = new JobMetricsSnapshot(

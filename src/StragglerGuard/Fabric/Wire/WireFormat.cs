@@ -45,6 +45,7 @@ internal static class WireFormat
                 Torn = rank.Torn,
                 SplitVotes = rank.SplitVotes,
                 Left = rank.Left,
+                Regroups = rank.Regroups,
                 Failure = Encode(rank.Failure),
                 Trial = rank.Trial is { } trial
                     ? new RankTrialMessage { Epoch = trial.Epoch.Value, SecondsPerUnit = trial.SecondsPerUnit }
@@ -124,6 +125,7 @@ internal static class WireFormat
                 Failure = rank.Failure is { } failure
                     ? new GroupFailure([.. failure.Culprits.Select(culprit => new Rank(culprit))], failure.Reason)
                     : null,
+                Regroups = rank.Regroups,
                 Trial = rank.Trial is { SecondsPerUnit: > 0 } trial && double.IsFinite(trial.SecondsPerUnit)
                     ? new RankTrial(new PlanEpoch(trial.Epoch), trial.SecondsPerUnit)
                     : null,

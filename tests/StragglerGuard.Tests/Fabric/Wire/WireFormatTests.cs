@@ -166,6 +166,7 @@ public sealed class WireFormatTests
                 random.Next(2) == 0)
             {
                 Failure = random.Next(2) == 0 ? null : new GroupFailure(Draw(random, random.Next(4), () => new Rank(random.Next())), $"why {random.Next()}"),
+                Regroups = random.Next(2) == 0,
                 Trial = random.Next(2) == 0 ? null : new RankTrial(new PlanEpoch(random.NextInt64()), 1 + random.NextDouble()),
             };
         }))

@@ -218,7 +218,7 @@ internal sealed class RegroupingRanks
                 Slots = Plan.Slots,
                 Abilities = RankAbilities.Rebalance | RankAbilities.Regroup,
             },
-            records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left))])
+            records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left) { Regroups = left })])
         {
             Standby = [.. Enumerable.Range(0, Plan.Slots).Except(slots).Select(slot => new StandbyReport(
                 Job, slot, Plan.Slots, WorkerOf(slot), new DeviceClass("H100"), UnitSeconds(slot, NextStep)))],

@@ -1,0 +1,116 @@
+using System.Reflection;
+using StragglerGuard.Collectives.Devices;
+using StragglerGuard.Collectives.Tests.Devices;
+
+namespace StragglerGuard.Ilgpu.Tests;
+
+/// <summary>What needs a GPU; skipped with the reason where the machine has none.</summary>
+public sealed class GpuDeviceTests
+{
+    /// <summary>Every test of the body that all devices share, with its arguments.</summary>
+    public static TheoryData<string, object[]> Bodies
+    {
+        get
+        {
+            var bodies = new TheoryData<string, object[]>();
+            foreach (MethodInfo body in typeof(ComputeDeviceTests).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
+            {
+                var rows = body.GetCustomAttributes<InlineDataAttribute>().SelectMany(row => row.GetData(body)).ToList();
+                rows.ForEach(arguments => bodies.Add(body.Name, arguments));
+                if (rows.Count == 0 && body.GetCustomAttribute<FactAttribute>() is not null)
+                {
+                    bodies.Add(body.Name, []);
+                }
+            }
+
+            return bodies;
+        }
+    }
+
+    [Fact]
+    public void Bodies_ForGpus_AreThoseOfEveryDevice() =>
+        Bodies.Select(row => (string)row[0]).Distinct().Should().HaveCountGreaterThan(18).And.Contain("HotPath_AfterWarmUp_AllocatesNothing");
+
+    [DeviceTheory(IlgpuBackends.Cuda)]
+    [MemberData(nameof(Bodies))]
+    public void Body_OnCuda_Holds(string name, object[] arguments) => RunBody(IlgpuBackends.Cuda, name, arguments);
+
+    [DeviceTheory(IlgpuBackends.OpenCL)]
+    [MemberData(nameof(Bodies))]
+    public void Body_OnOpenCL_Holds(string name, object[] arguments)
+    {
+        // OpenCL tells no time: that part of the body is for devices that do.
+        if (name != nameof(ComputeDeviceTests.Events_AroundWork_MeasureTimeThatPassed))
+        {
+            RunBody(IlgpuBackends.OpenCL, name, arguments);
+        }
+    }
+
+    [DeviceFact(IlgpuBackends.Cuda)]
+    public void Events_OfWorkUnderWay_AreToldWhenItIsDoneAndNotBefore()
+    {
+        const int Order = 4096;
+        using var device = Machine.Open(IlgpuBackends.Cuda);
+        using var a = device.Allocate<float>(Order * Order);
+        using var b = device.Allocate<float>(Order * Order);
+        using var c = device.Allocate<float>(Order * Order);
+        var start = device.RecordEvent();
+        for (var i = 0; i < 20; i++)
+        {
+            device.Gemm(MatrixOperation.None, MatrixOperation.None, Order, Order, Order, 1f, a.All, b.All, 0f, c.All);
+        }
+
+        var end = device.RecordEvent();
+        device.TryGetElapsedNs(start, end, out _).Should().BeFalse("the host is ahead of twenty products of 137 GFLOP each");
+        c.Download(new float[1]);
+
+        device.TryGetElapsedNs(start, end, out var elapsedNs).Should().BeTrue();
+        elapsedNs.Should().BeGreaterThan(1_000_000);
+    }
+
+    [DeviceFact(IlgpuBackends.Cuda)]
+    public void Device_OfCuda_SaysItsClassAndItsClock()
+    {
+        using var device = Machine.Open(IlgpuBackends.Cuda);
+
+        device.DeviceClass.Name.Should().MatchRegex(@" sm_\d+$").And.NotContain("NVIDIA");
+        device.Read().ClockMhz.Should().BeGreaterThan(0, "the driver comes with its management library");
+    }
+
+    [DeviceTheory(IlgpuBackends.Cuda)]
+    [InlineData(512, 512, 512)]
+    [InlineData(1000, 777, 1333)]
+    public void Gemm_OfManyTiles_EqualsTheHosts(int m, int n, int k)
+    {
+        var random = new Random(11);
+        float[] a = [.. Enumerable.Range(0, m * k).Select(_ => random.NextSingle() - 0.5f)];
+        float[] b = [.. Enumerable.Range(0, k * n).Select(_ => random.NextSingle() - 0.5f)];
+        using var host = new CpuDevice();
+        using var device = Machine.Open(IlgpuBackends.Cuda);
+
+        Product(device, m, n, k, a, b).Zip(Product(host, m, n, k, a, b), (x, y) => Math.Abs(x - y)).Max()
+            .Should().BeLessThan(1.2e-7f * k, "seed 11");
+    }
+
+    private static float[] Product(IComputeDevice device, int m, int n, int k, float[] a, float[] b)
+    {
+        using var deviceA = device.Allocate<float>(a.Length);
+        using var deviceB = device.Allocate<float>(b.Length);
+        using var deviceC = device.Allocate<float>(m * n);
+        deviceA.Upload(a);
+        deviceB.Upload(b);
+        device.Gemm(MatrixOperation.None, MatrixOperation.None, m, n, k, 1f, deviceA.All, deviceB.All, 0f, deviceC.All);
+        var c = new float[m * n];
+        deviceC.Download(c);
+        return c;
+    }
+
+    private static void RunBody(IlgpuBackends backend, string name, object[] arguments) =>
+        typeof(ComputeDeviceTests).GetMethod(name)!.Invoke(
+            new OnBackend(backend), BindingFlags.DoNotWrapExceptions, binder: null, arguments, culture: null);
+
+    private sealed class OnBackend(IlgpuBackends backend) : ComputeDeviceTests
+    {
+        protected override IComputeDevice CreateDevice() => Machine.Open(backend);
+    }
+}
