@@ -69,19 +69,36 @@ internal sealed class CandidateDesk(MitigationSection options, MitigationOptions
         // A deadline keeps its place in the step.
         double before = Math.Max(proposal.CurrentPredictedSeconds - view.CommonSeconds, double.Epsilon);
         double stretch = Math.Max(0, proposal.PredictedStepSeconds - view.CommonSeconds) / before;
+        long deadlineNs = plan.DeadlineNs == 0 ? 0 : Math.Max(1, (long)(plan.DeadlineNs * stretch));
         return new ScoredPlan(
             new MitigationCandidate
             {
                 Kind = MitigationKind.Rebalance,
-                Prediction = new MitigationPrediction(
-                    proposal.PredictedStepSeconds, proposal.CurrentPredictedSeconds / proposal.PredictedStepSeconds),
+                Prediction = Predict(view, proposal, deadlineNs),
                 OneOffCostSeconds = 0, // The rebalance policy has weighed the switch.
                 OnsetSeconds = view.SecondsAt(onset),
                 EndsWithVerdict = proposal.IsReturn,
                 Reason = view.Priors is { } priors ? $"{proposal.Reason}; {priors}" : proposal.Reason,
             },
-            plan.Generation, BySlot(plan, proposal.MicroBatches.AsSpan()),
-            plan.DeadlineNs == 0 ? 0 : Math.Max(1, (long)(plan.DeadlineNs * stretch)), plan.Backups);
+            plan.Generation, BySlot(plan, proposal.MicroBatches.AsSpan()), deadlineNs, plan.Backups);
+    }
+
+    /// <summary>Against the plan in force: one that cuts late members short has given a part of the gain already.</summary>
+    private static MitigationPrediction Predict(DeskView view, PolicyDecision.Propose proposal, long deadlineNs)
+    {
+        JobPlan plan = view.InForce;
+        var plain = new MitigationPrediction(proposal.PredictedStepSeconds, proposal.CurrentPredictedSeconds / proposal.PredictedStepSeconds);
+        if (plan is { DeadlineNs: 0, Backups: 0 })
+        {
+            return plain;
+        }
+
+        double[] scratch = new double[plan.Members];
+        JobPlan next = plan.Follow(plan.Epoch, proposal.MicroBatches.AsSpan(), deadlineNs, plan.Backups);
+        PlanReckoning now = PlanReckoning.Of(plan, view.SecondsPerUnit.Span, view.CommonSeconds, scratch);
+        PlanReckoning then = PlanReckoning.Of(next, view.SecondsPerUnit.Span, view.CommonSeconds, scratch);
+        double ratio = now.SecondsPerUnit / then.SecondsPerUnit;
+        return ratio > 0 && double.IsFinite(ratio) && then.Seconds > 0 ? new MitigationPrediction(then.Seconds, ratio) : plain;
     }
 
     private static int[] BySlot(JobPlan plan, ReadOnlySpan<int> ofMembers)

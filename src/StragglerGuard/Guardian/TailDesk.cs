@@ -10,6 +10,11 @@ internal static class TailDesk
     /// <summary>Beyond so many members nobody looks for tails: the slowest of thousands is in every step's tail, and no deadline is one node's.</summary>
     private const int MembersMax = 4_096;
 
+    /// <summary>
+    /// What only the last so many steps say may be a rank that has just become slow, which the next verdict will name: tails by chance are older.
+    /// </summary>
+    private const int YoungSteps = 8;
+
     /// <summary>Whether tails are looked for in a job at all: its last steps are then to be kept.</summary>
     /// <param name="members">The job; a replica of several ranks has no time of its own to stop at.</param>
     public static bool Serves(MemberView members) =>
@@ -22,7 +27,7 @@ internal static class TailDesk
     public static IEnumerable<ScoredPlan> Collect(DeskView view, OwnTimes times, Func<MitigationKind, bool> allows)
     {
         JobPlan plan = view.InForce;
-        if (times.Frames < TailEvidence.StepsMin)
+        if (times.Frames < TailEvidence.StepsMin + YoungSteps)
         {
             return [];
         }
@@ -61,31 +66,44 @@ internal static class TailDesk
             plan.Deal.MicroBatches.CopyTo(units.AsSpan(at));
         }
 
-        DeadlineDecision decided = DeadlinePlanner.Decide(new DeadlineEvidence
+        DeadlineDecision Decide(int entries) => DeadlinePlanner.Decide(new DeadlineEvidence
         {
             Ranks = plan.Members,
-            StepSeconds = own,
-            MicroBatches = units,
+            StepSeconds = own.AsMemory(0, entries),
+            MicroBatches = units.AsMemory(0, entries),
             CommonSeconds = view.CommonSeconds,
         });
+        DeadlineDecision decided = Decide(own.Length);
+        (bool accepted, string reason) = decided.Accepted && Decide(OldEntries(own, plan)) is { Accepted: false } old
+            ? (false, NotWithoutTheYoung(old.Reason))
+            : (decided.Accepted, decided.Reason);
         return new ScoredPlan(
-            Candidate(view, MitigationKind.Deadline, decided.PredictedStepSeconds, decided.ExpectedGain, decided.Accepted, decided.Reason, tails, onset),
+            Candidate(view, MitigationKind.Deadline, decided.PredictedStepSeconds, decided.ExpectedGain, accepted, reason, tails, onset),
             plan.Generation, plan.Shares.ToArray(), decided.DeadlineNs);
     }
+
+    private static int OldEntries(double[] own, JobPlan plan) => own.Length - (YoungSteps * plan.Members);
+
+    private static string NotWithoutTheYoung(string reason) =>
+        $"a gain that only the last {YoungSteps} steps show is not one of chance; without them: {reason}";
 
     private static ScoredPlan Backups(DeskView view, double[] own, TailEvidence tails, double onset)
     {
         JobPlan plan = view.InForce;
-        BackupWorkerDecision decided = BackupWorkerGate.Judge(new BackupWorkerEvidence
+        BackupWorkerDecision Judge(int entries) => BackupWorkerGate.Judge(new BackupWorkerEvidence
         {
             Workers = plan.Members,
-            StepSeconds = own,
+            StepSeconds = own.AsMemory(0, entries),
             MicroBatchesPerWorker = Math.Max(1, plan.Total / plan.Members),
             CommunicationSeconds = view.CommonSeconds,
         });
+        BackupWorkerDecision decided = Judge(own.Length);
+        (bool accepted, string reason) = decided.Accepted && Judge(OldEntries(own, plan)) is { Accepted: false } old
+            ? (false, NotWithoutTheYoung(old.Reason))
+            : (decided.Accepted, decided.Reason);
         return new ScoredPlan(
-            Candidate(view, MitigationKind.Backup, decided.PredictedStepSeconds, decided.ExpectedGain, decided.Accepted, decided.Reason, tails, onset),
-            plan.Generation, plan.Shares.ToArray(), Backups: decided.Accepted ? decided.Backups : 0);
+            Candidate(view, MitigationKind.Backup, decided.PredictedStepSeconds, decided.ExpectedGain, accepted, reason, tails, onset),
+            plan.Generation, plan.Shares.ToArray(), Backups: accepted ? decided.Backups : 0);
     }
 
     /// <summary>The tails are gone, or all have become slow alike: then throwing work away is a loss.</summary>

@@ -155,8 +155,11 @@ public sealed class ScheduleSimulatorTests
         };
         SimulationResult result = ScheduleSimulator.Play(scenario);
         result.Settled.Guarded.Should().BeGreaterThan(1.3 * result.Settled.Unguarded);
-        SimulatedDecision plan = result.Decisions.First(decision => decision.PredictedStepSeconds is not null);
-        plan.RealisedStepSeconds.Should().BeApproximately(plan.PredictedStepSeconds!.Value, 0.1 * plan.PredictedStepSeconds.Value, "means are held against means");
+
+        // A prediction is the mean of some forty steps with rare long ones: one draw says little about its bias, several do.
+        double[] ratios = [.. Enumerable.Range(1, 8).Select(seed => ScheduleSimulator.Play(scenario with { Seed = seed })
+            .Decisions.First(decision => decision.PredictedStepSeconds is not null)).Select(plan => plan.RealisedStepSeconds!.Value / plan.PredictedStepSeconds!.Value)];
+        ratios.Average().Should().BeApproximately(1, 0.1, $"means are held against means, seeds 1 to 8: {string.Join(" ", ratios)}");
         result.Decisions.Should().ContainSingle(decision => decision.Kind == "planGraded").Which.Reason.Should().EndWith("it stays");
         ScheduleSimulator.Play(scenario with { Events = [] }).PlansDecided.Should().Be(0, "without tails nothing is won");
     }
