@@ -129,14 +129,19 @@ internal static class TailDesk
     }
 
     private static MitigationCandidate Candidate(
-        DeskView view, MitigationKind kind, double? step, double? gain, bool accepted, string reason, TailEvidence tails, double onset) => new()
+        DeskView view, MitigationKind kind, double? step, double? gain, bool accepted, string reason, TailEvidence tails, double onset)
     {
-        Kind = kind,
-        Prediction = new MitigationPrediction(step is > 0 ? step.Value : view.StepSeconds, gain is > 0 ? gain.Value : 1),
-        OneOffCostSeconds = 0,
-        OnsetSeconds = onset,
-        Tails = tails,
-        PlannerObjection = accepted ? null : reason,
-        Reason = reason,
-    };
+        // The planners count the members; once a slot is empty that is no longer how the job counts them.
+        reason = view.InForce.Members == view.InForce.Slots ? reason : $"{reason} (ranks are counted as in {view.InForce.Generation})";
+        return new MitigationCandidate
+        {
+            Kind = kind,
+            Prediction = new MitigationPrediction(step is > 0 ? step.Value : view.StepSeconds, gain is > 0 ? gain.Value : 1),
+            OneOffCostSeconds = 0,
+            OnsetSeconds = onset,
+            Tails = tails,
+            PlannerObjection = accepted ? null : reason,
+            Reason = reason,
+        };
+    }
 }
