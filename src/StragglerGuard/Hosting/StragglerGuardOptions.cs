@@ -52,6 +52,9 @@ public sealed record StragglerGuardOptions
 
     /// <summary>Who takes nodes out of service and back.</summary>
     public ActuatorsSection Actuators { get; init; } = new();
+
+    /// <summary>Several guardians that stand in for each other.</summary>
+    public ClusterSection Cluster { get; init; } = new();
 }
 
 /// <summary>Settings of the agent.</summary>

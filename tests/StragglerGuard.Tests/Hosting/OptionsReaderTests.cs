@@ -83,7 +83,7 @@ public sealed class OptionsReaderTests
             "t:6:42: metrics.address: found \"localhost\", allowed is an IP address such as \"127.0.0.1\" or \"::1\"",
             "t:6:68: metrics.maxSeries: found null, allowed is a whole number from 100 to 1000000",
             "t:7:3: chunkBytes: is no key of the options: did you mean \"collectives.chunkBytes\"?",
-            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, mitigation, collectives, metrics, ledger, actuators",
+            "t:8:3: nonsense: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, mitigation, collectives, metrics, ledger, actuators, cluster",
             "t:9:10: job: found \"\", allowed is a text of 1 to 128 characters without control characters");
     }
 

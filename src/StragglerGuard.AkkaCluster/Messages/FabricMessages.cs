@@ -1,0 +1,40 @@
+using Akka.Actor;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric;
+
+namespace StragglerGuard.AkkaCluster.Messages;
+
+/// <summary>What travels between the processes of a guard. All of it is written by one serializer, and nothing else is read by it.</summary>
+internal interface IFabricMessage;
+
+/// <summary>An agent looks for the guardian, or says that it is still there.</summary>
+/// <param name="Node">Whose agent.</param>
+/// <param name="ReplyTo">Where welcomes, receipts and offers go.</param>
+internal sealed record AgentHello(NodeId Node, IActorRef ReplyTo) : IFabricMessage;
+
+/// <summary>The guardian's answer to a hello.</summary>
+/// <param name="Guardian">Its name in the ledger: another name is another guardian.</param>
+/// <param name="Intake">Where reports go.</param>
+internal sealed record GuardianWelcome(string Guardian, IActorRef Intake) : IFabricMessage;
+
+/// <summary>An agent's report.</summary>
+/// <param name="Report">The report.</param>
+/// <param name="WantsReceipt">Whether the guardian is to say that it has come.</param>
+internal sealed record AgentReport(NodeReport Report, bool WantsReceipt) : IFabricMessage;
+
+/// <summary>All reports up to one have come, or never will.</summary>
+/// <param name="Sequence">That of the newest report that has.</param>
+internal sealed record ReportReceipt(long Sequence) : IFabricMessage;
+
+/// <summary>A plan on its way down.</summary>
+/// <param name="Offer">The plan.</param>
+internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage;
+
+/// <summary>An agent ends: it is to be sent nothing more.</summary>
+/// <param name="Node">Whose agent.</param>
+internal sealed record AgentGoodbye(NodeId Node) : IFabricMessage;
+
+/// <summary>Bytes that are no message of this program's, or of a newer one; never sent.</summary>
+/// <param name="Manifest">What they called themselves.</param>
+/// <param name="Reason">Why they can't be read.</param>
+internal sealed record Unreadable(string Manifest, string Reason);
