@@ -10,8 +10,16 @@ public sealed class PostgresUnderTest : IDisposable
 {
     private static readonly string? Programs = FindPrograms();
 
-    private readonly Lazy<(Process Server, DirectoryInfo Folder)> _running = new(Start);
+    private readonly Lazy<(Process Server, DirectoryInfo Folder)> _running;
     private int _schemas;
+
+    public PostgresUnderTest() => _running = new(Start);
+
+    /// <summary>The port of its socket's name, and where it listens on 127.0.0.1 where it does.</summary>
+    public int Port { get; init; } = 5432;
+
+    /// <summary>Whether it is reached over TCP, too.</summary>
+    public bool IsOnLoopback { get; init; }
 
     /// <summary>Why there is none here; null where there is, and on CI, where its absence is a failure.</summary>
     public static string? AbsentReason =>
@@ -19,7 +27,7 @@ public sealed class PostgresUnderTest : IDisposable
             ? null
             : "PostgreSQL's initdb is not installed (package postgresql).";
 
-    public string SocketPath => Path.Combine(_running.Value.Folder.FullName, ".s.PGSQL.5432");
+    public string SocketPath => Path.Combine(_running.Value.Folder.FullName, $".s.PGSQL.{Port}");
 
     /// <summary>A connection string with a schema that nobody else uses.</summary>
     public string NewPlace()
@@ -29,7 +37,7 @@ public sealed class PostgresUnderTest : IDisposable
         return $"{Place()};Search Path={schema}";
     }
 
-    public string Place() => $"Host={_running.Value.Folder.FullName};Database=postgres;Username=guard";
+    public string Place() => $"Host={_running.Value.Folder.FullName};Port={Port};Database=postgres;Username=guard";
 
     /// <summary>Runs a statement in a session of its own.</summary>
     public static object? Execute(string place, string statement)
@@ -56,19 +64,19 @@ public sealed class PostgresUnderTest : IDisposable
         folder.Delete(recursive: true);
     }
 
-    private static (Process Server, DirectoryInfo Folder) Start()
+    private (Process Server, DirectoryInfo Folder) Start()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("stragglerguard-pg-");
 
         // The shell ends the server when its own standard input does: when this process is gone, even killed. PostgreSQL refuses to run as root.
         const string Script = """
             set -e
-            dir=$1; bin=$2; as=
+            dir=$1; bin=$2; address=$3; port=$4; as=
             if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; as="setpriv --reuid=postgres --regid=postgres --clear-groups"; fi
             cd "$dir"
             $as "$bin/initdb" -D "$dir/data" -U guard --auth=trust --no-sync --encoding=UTF8 --no-locale >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; exit 1; }
-            $as sh -c 'printf "local all locked scram-sha-256\nlocal all all trust\n" >"$1/data/pg_hba.conf"' sh "$dir"
-            $as "$bin/postgres" -D "$dir/data" -c listen_addresses= -c unix_socket_directories="$dir" -c fsync=off -c max_connections=50 2>&1 </dev/null &
+            $as sh -c 'printf "local all locked scram-sha-256\nlocal all all trust\nhost all all 127.0.0.1/32 trust\n" >"$1/data/pg_hba.conf"' sh "$dir"
+            $as "$bin/postgres" -D "$dir/data" -c listen_addresses="$address" -c port="$port" -c unix_socket_directories="$dir" -c fsync=off -c max_connections=50 2>&1 </dev/null &
             server=$!
             read -r _ || true
             kill -QUIT $server
@@ -76,7 +84,11 @@ public sealed class PostgresUnderTest : IDisposable
             """;
         var start = new ProcessStartInfo("sh")
         {
-            ArgumentList = { "-c", Script, "sh", folder.FullName, Programs ?? throw new InvalidOperationException("PostgreSQL's initdb is not installed.") },
+            ArgumentList =
+            {
+                "-c", Script, "sh", folder.FullName, Programs ?? throw new InvalidOperationException("PostgreSQL's initdb is not installed."),
+                IsOnLoopback ? "127.0.0.1" : "", $"{Port}",
+            },
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
