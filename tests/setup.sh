@@ -41,6 +41,12 @@ slurm() {
     command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v sbatch >/dev/null || install slurm-wlm
 }
 
+# Rules that cut a process off from the others.
+nftables() {
+    command -v nft >/dev/null || install nftables
+}
+
 postgres
 prometheus
 slurm
+nftables

@@ -68,6 +68,17 @@ internal sealed class ClusterGuardian(int number, string options, string mark) :
     /// <returns>Its exit code; 128 and the signal where one has ended it.</returns>
     public Task<int> EndedAsync() => Process.Exited.WaitAsync(LineProcess.Patience);
 
+    /// <summary>Waits until it has said, of itself, that it decides no longer.</summary>
+    public Task<SaidLine> SaysThatItStoppedAsync() =>
+        Process.LineAsync("that it decides no longer", line => line.StartsWith("standing ", StringComparison.Ordinal) && line != "standing Deciding", DecidingLine() + 1);
+
+    /// <summary>Waits until it has said that it is one of the guardians' cluster.</summary>
+    /// <param name="from">What was said before is passed over.</param>
+    public Task<SaidLine> SaysThatItJoinedAsync(TimeSpan from) =>
+        Process.LineAsync("that it stands by", line => line == "standing StandingBy", Process.Lines.Count(line => line.At <= from));
+
+    private int DecidingLine() => Process.Lines.ToList().FindLastIndex(line => line.Text == "standing Deciding");
+
     public ValueTask DisposeAsync() => _process?.DisposeAsync() ?? default;
 
     private static string ProgramPath => Path.Combine(

@@ -67,7 +67,7 @@ internal sealed class LedgerWatch : IAsyncDisposable
                 : Entries.Where(seen => seen.Entry.Sequence > behind && seen.Entry.Decision is TDecision it && isIt(it)).Take(1).ToArray() is { Length: > 0 } found
                     ? found : null,
             LineProcess.Patience,
-            () => $"{what} behind entry {behind}; the last one is {Entries.LastOrDefault().Entry}").ConfigureAwait(false);
+            () => $"{what} behind entry {behind}; the last one is {(Entries is [.., var last] ? last.Entry.Decision : "none")}").ConfigureAwait(false);
         return ((TDecision)found[0].Entry.Decision, found[0]);
     }
 
