@@ -34,7 +34,7 @@ internal static class FailoverRecord
         return entries;
     }
 
-    /// <summary>Of one guardian, a rank that is slow is not found slow again, and one that isn't is not cleared; who takes over judges for itself.</summary>
+    /// <summary>A rank that is slow is not found slow again, by whatever guardian, and one that isn't is not cleared: who takes over knows the ledger.</summary>
     private static void CheckVerdicts(IReadOnlyList<LedgerEntry> entries)
     {
         HashSet<int> slow = [];
@@ -42,14 +42,11 @@ internal static class FailoverRecord
         {
             switch (entry.Decision)
             {
-                case GuardianTookOver:
-                    slow.Clear();
-                    break;
                 case StragglerFound { Verdict.Rank: { } rank }:
-                    slow.Add(rank.Value).Should().BeTrue("entry {0} finds rank {1} slow, which it is known to be", entry.Sequence, rank);
+                    slow.Add(rank.Value).Should().BeTrue("entry {0} finds {1} slow, which it is known to be", entry.Sequence, rank);
                     break;
                 case StragglerCleared cleared:
-                    slow.Remove(cleared.Rank.Value).Should().BeTrue("entry {0} clears rank {1}, which was not slow", entry.Sequence, cleared.Rank);
+                    slow.Remove(cleared.Rank.Value).Should().BeTrue("entry {0} clears {1}, which was not slow", entry.Sequence, cleared.Rank);
                     break;
             }
         }
