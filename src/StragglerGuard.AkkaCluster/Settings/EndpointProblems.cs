@@ -31,13 +31,19 @@ internal static class EndpointProblems
             yield return "cluster.guardians: empty; at least one guardian is needed, as host:port";
         }
 
+        bool isGuardians = guardians.Any(guardian => IsSame(guardian.Host, section.Host) && guardian.Port == section.Port);
+        if (role != ClusterRole.Guardian && isGuardians)
+        {
+            yield return $"cluster.port: {Shown(section.Host)}:{section.Port} is a guardian's; an agent takes another one (null: a free one)";
+        }
+
         if (role == ClusterRole.Guardian)
         {
             if (section.Port is null or 0)
             {
                 yield return "cluster.port: none; a guardian needs the one under which cluster.guardians names it";
             }
-            else if (isHost && guardians.Count > 0 && !guardians.Any(guardian => IsSame(guardian.Host, section.Host) && guardian.Port == section.Port))
+            else if (isHost && guardians.Count > 0 && !isGuardians)
             {
                 yield return $"cluster.guardians: {Shown(section.Host)}:{section.Port} (cluster.host and cluster.port) is not among them: "
                     + string.Join(", ", guardians.Select(guardian => $"{Shown(guardian.Host)}:{guardian.Port}"));

@@ -50,6 +50,7 @@ internal static class SystemConfig
           loggers = ["{{NameOf(typeof(GuardLogger))}}"]
           loglevel = WARNING
           stdout-loglevel = OFF
+          stdout-logger-class = "{{NameOf(typeof(SilentLogger))}}"
           log-dead-letters = off
           log-dead-letters-during-shutdown = off
           log-config-on-start = off

@@ -65,6 +65,11 @@ public sealed class ClusterSettingsTests : IDisposable
         Read(Guardian with { Port = null }, ClusterRole.AgentClient).Problems.Should().BeEmpty();
 
     [Fact]
+    public void Read_OfAnAgentOnAGuardiansPort_SaysThatItNeedsItsOwn() =>
+        Read(Guardian, ClusterRole.AgentMember).Problems.Should().ContainSingle()
+            .Which.Should().Match("cluster.port: 127.0.0.1:4053 is a guardian's; an agent takes another one*");
+
+    [Fact]
     public void Read_OfCertificatesThatFit_Holds()
     {
         Certificates.Shown shown = _certificates.Issue(_certificates.NewAuthority("house"), "guardian-0", host: "guardian-0");
