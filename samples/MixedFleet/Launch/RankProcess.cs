@@ -48,7 +48,7 @@ internal sealed class RankProcess(RunSettings settings)
                 }
             }
 
-            var training = new RankTraining(run, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
+            using var training = new RankTraining(run, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
             Tell(new RankFinished(training.Run()));
             return ExitCodes.Done;
         }
