@@ -29,20 +29,20 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     private readonly ControlListener _listener;
     private readonly Dictionary<long, Pending> _pending = [];
     private long _lastId;
+    private bool _follows;
     private long _followId;
     private long _followedAtNs;
     private long _heardNs = MonotonicClock.NowNs();
     private long? _after;
 
-    /// <summary>Begins to follow.</summary>
+    /// <summary>Begins to answer questions; follows when it is told to.</summary>
     /// <param name="send">The way to whoever decides; called on this actor's thread.</param>
-    /// <param name="after">The last entry that is known already; null: none before now is told.</param>
     /// <param name="listener">Who is told.</param>
-    public ControlCaller(Action<ControlQuestion> send, long? after, ControlListener listener)
+    public ControlCaller(Action<ControlQuestion> send, ControlListener listener)
     {
         _send = send;
-        _after = after;
         _listener = listener;
+        Receive<FollowFrom>(Begin);
         Receive<Ask>(Begin);
         Receive<DecisionsTold>(Hear);
         Receive<ControlRefused>(Hear);
@@ -54,18 +54,25 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <inheritdoc/>
-    protected override void PreStart()
-    {
-        Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, s_tick);
-        Follow();
-    }
+    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(Tick), Tick.Instance, s_tick);
 
     /// <inheritdoc/>
     protected override void PostStop()
     {
         foreach (Pending pending in _pending.Values)
         {
-            pending.Ask.Answer.TrySetResult(new ControlRefused(0, "", IsFinal: true, "the client was closed"));
+            pending.Ask.Answer.TrySetResult(new ControlRefused(0, "", IsFinal: true, "this client was closed"));
+        }
+    }
+
+    private void Begin(FollowFrom from)
+    {
+        if (!_follows)
+        {
+            _follows = true;
+            _after = from.After;
+            _heardNs = MonotonicClock.NowNs();
+            Follow();
         }
     }
 
@@ -151,12 +158,12 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
             }
         }
 
-        if (nowNs - _followedAtNs >= AskAgainNs + (long)(ControlDesk.HoldLimit.TotalSeconds * NsPerSecond))
+        if (_follows && nowNs - _followedAtNs >= AskAgainNs + (long)(ControlDesk.HoldLimit.TotalSeconds * NsPerSecond))
         {
             Follow();
         }
 
-        if (nowNs - _heardNs >= SilenceNs)
+        if (_follows && nowNs - _heardNs >= SilenceNs)
         {
             _listener.DecidesNow(null);
         }
@@ -168,6 +175,10 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     /// <param name="Answer">Told the answer; a <see cref="ControlRefused"/> where there is none.</param>
     public sealed record Ask(
         Func<long, IActorRef, ControlQuestion> Question, TimeSpan Within, TaskCompletionSource<ControlAnswer> Answer) : INoSerializationVerificationNeeded;
+
+    /// <summary>The order to follow.</summary>
+    /// <param name="After">The last entry that is known already; null: none before now is told.</param>
+    public sealed record FollowFrom(long? After) : INoSerializationVerificationNeeded;
 
     private sealed record Pending(Ask Ask, ControlQuestion Question, long DeadlineNs)
     {

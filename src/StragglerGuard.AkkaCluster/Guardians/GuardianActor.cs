@@ -89,6 +89,8 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         });
         Receive<ClaimAgain>(_ => Claim());
         Receive<HandOver>(_ => Context.Stop(Self));
+        Receive<ControlQuestion>(question => question.ReplyTo.Tell(
+            new ControlRefused(question.Id, "", IsFinal: false, _post.Trouble ?? "the guardian is about to claim the ledger")));
         CountUnreadable();
 
         // Nothing is taken in that can't be judged: without a welcome or a receipt the agents keep it.

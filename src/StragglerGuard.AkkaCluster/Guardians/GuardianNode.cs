@@ -2,6 +2,7 @@ using System.Net;
 using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
+using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
@@ -114,7 +115,10 @@ public sealed class GuardianNode : IAsyncDisposable
     public static Task<GuardianNode> StartAsync(StragglerGuardOptions options, IJobMembership? membership = null)
     {
         GuardParts.Check(options, membership);
-        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
+        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership))
+        {
+            ControlDesk = stay => ControlDesk.PropsOf(stay.Service, stay.Ledger),
+        });
     }
 
     /// <summary>As the other, with what is claimed.</summary>
