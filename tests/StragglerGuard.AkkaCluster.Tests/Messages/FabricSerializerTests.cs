@@ -28,6 +28,7 @@ public sealed class FabricSerializerTests : IDisposable
         new AgentHello(new NodeId("node-a"), _actor), new GuardianWelcome("guardian-1#7", _actor),
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
         new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a")),
+        .. ControlExamples.All(_actor),
     ];
 
     public void Dispose() => _system.Dispose();
@@ -39,7 +40,9 @@ public sealed class FabricSerializerTests : IDisposable
     [Fact]
     public void Manifests_OfEveryKind_AreTheOnesOnTheWire() =>
         FabricFormats.All.Select(format => format.Manifest).Should()
-            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1");
+            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1",
+                "statusQuestion:1", "endQuestion:1", "modeOrder:1", "decisionsQuestion:1", "statusTold:1", "modeSet:1", "endTold:1", "decisionsTold:1",
+                "controlRefused:1");
 
     [Fact]
     public void Message_OfEveryKind_ComesThroughWhole()
@@ -190,6 +193,7 @@ public sealed class FabricSerializerTests : IDisposable
         (left, right) switch
         {
             (AgentReport a, AgentReport b) => a.WantsReceipt == b.WantsReceipt && Reports.Same(a.Report, b.Report),
+            (ControlAnswer a, ControlAnswer b) => ControlExamples.Same(a, b),
             _ => left.Equals(right),
         };
 
