@@ -137,7 +137,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         Receive<HandOver>(_ => { });
     }
 
-    private void CountUnreadable() => Receive<Unreadable>(message => _post.Refuse("unreadable", $"{message.Manifest}: {message.Reason}"));
+    private void CountUnreadable() => Receive<Unreadable>(message => _post.Refuse(message));
 
     private static string Say(Exception fault) => fault.GetBaseException() switch
     {

@@ -1,4 +1,5 @@
 using Akka.Cluster;
+using StragglerGuard.AkkaCluster.Settings;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
@@ -12,18 +13,18 @@ namespace StragglerGuard.AkkaCluster.Guardians;
 public sealed record GuardianMember(string Host, int Port, string Status, bool IsReachable, bool IsSelf, bool IsOldest)
 {
     /// <summary>Where it is reached, as it stands in <c>cluster.guardians</c>.</summary>
-    public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
+    public override string ToString() => $"{EndpointProblems.Shown(Host)}:{Port}";
 
     /// <summary>The guardians of a cluster, oldest first.</summary>
     internal static IReadOnlyList<GuardianMember> Of(Cluster cluster)
     {
         ClusterEvent.CurrentClusterState state = cluster.State;
-        List<Member> guardians = [.. state.Members.Where(member => member.HasRole(GuardianSingleton.Role)).Order(Member.AgeOrdering)];
+        List<Member> guardians = [.. state.Members.Where(member => member.HasRole(GuardNames.GuardianRole)).Order(Member.AgeOrdering)];
         Member? oldest = guardians.Find(member => member.Status is MemberStatus.Up or MemberStatus.Leaving);
         return
         [
             .. guardians.Select(member => new GuardianMember(
-                member.Address.Host ?? "", member.Address.Port ?? 0, member.Status.ToString(), !state.Unreachable.Contains(member),
+                (member.Address.Host ?? "").Trim('[', ']'), member.Address.Port ?? 0, member.Status.ToString(), !state.Unreachable.Contains(member),
                 member.UniqueAddress == cluster.SelfUniqueAddress, member == oldest)),
         ];
     }

@@ -3,9 +3,11 @@ using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
 using StragglerGuard.AkkaCluster.Control;
+using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
+using ClusterSettings = StragglerGuard.AkkaCluster.Settings.ClusterSettings;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
@@ -27,6 +29,7 @@ public sealed class GuardianNode : IAsyncDisposable
     private static readonly TimeSpan JoinAgainMax = TimeSpan.FromSeconds(5);
 
     private readonly StragglerGuardOptions _options;
+    private readonly ClusterSettings _settings;
     private readonly GuardianPost _post;
     private readonly TextExposition _exposition;
     private readonly CancellationTokenSource _closing = new();
@@ -34,11 +37,13 @@ public sealed class GuardianNode : IAsyncDisposable
     private readonly Task _running;
     private ActorSystem _system;
     private bool _isUp;
+    private string? _whyEnded;
     private GuardianStanding _standing;
     private int _disposed;
 
-    private GuardianNode(StragglerGuardOptions options, GuardianPost post, ActorSystem system)
+    private GuardianNode(StragglerGuardOptions options, ClusterSettings settings, GuardianPost post, ActorSystem system)
     {
+        _settings = settings;
         _options = options;
         _post = post;
         _exposition = new TextExposition(post.Instruments.Meter, options.Metrics.MaxSeries);
@@ -46,6 +51,7 @@ public sealed class GuardianNode : IAsyncDisposable
         post.PhaseChanged += ShowStanding;
         post.Decided += entry => Tell(() => Decided?.Invoke(entry));
         post.Complained += Complain;
+        post.Warned += what => Tell(() => EngineWarned?.Invoke(what));
         Begin(system);
         _running = Task.Run(RunAsync);
     }
@@ -61,6 +67,9 @@ public sealed class GuardianNode : IAsyncDisposable
 
     /// <summary>Told when <see cref="Standing"/> has changed; must be quick. Two changes in quick succession may be told as one.</summary>
     public event Action<GuardianStanding>? StandingChanged;
+
+    /// <summary>Told what the actor system warns of, for a log; must be quick.</summary>
+    public event Action<string>? EngineWarned;
 
     /// <summary>Where this process stands among the guardians.</summary>
     public GuardianStanding Standing
@@ -115,6 +124,12 @@ public sealed class GuardianNode : IAsyncDisposable
     public static Task<GuardianNode> StartAsync(StragglerGuardOptions options, IJobMembership? membership = null)
     {
         GuardParts.Check(options, membership);
+        if (options.Ledger.Location.Length == 0 && options.Cluster.GuardianEndpoints.Count > 1)
+        {
+            throw new ArgumentException(
+                "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next", nameof(options));
+        }
+
         return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership))
         {
             ControlDesk = stay => ControlDesk.PropsOf(stay.Service, stay.Ledger),
@@ -124,10 +139,11 @@ public sealed class GuardianNode : IAsyncDisposable
     /// <summary>As the other, with what is claimed.</summary>
     internal static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, GuardianPost post)
     {
-        ActorSystem system = await Task.Run(() => ClusterSystem.Create(options)).ConfigureAwait(false);
+        ClusterSettings settings = ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian);
+        ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, post.TellWarning)).ConfigureAwait(false);
         try
         {
-            return new GuardianNode(options, post, system);
+            return new GuardianNode(options, settings, post, system);
         }
         catch
         {
@@ -178,10 +194,12 @@ public sealed class GuardianNode : IAsyncDisposable
         while (true)
         {
             await System.WhenTerminated.ConfigureAwait(false);
+            string why;
             lock (_gate)
             {
+                why = _whyEnded ?? "the other guardians went on without this one, of which they heard nothing: it joins them again";
                 pause = _isUp ? JoinAgainMin : pause;
-                _isUp = false;
+                (_isUp, _whyEnded) = (false, null);
             }
 
             ShowStanding();
@@ -190,7 +208,7 @@ public sealed class GuardianNode : IAsyncDisposable
             await _post.ReleasedAsync().ConfigureAwait(false);
             if (!_closing.IsCancellationRequested)
             {
-                Complain("the other guardians went on without this one: it joins them again");
+                Complain(why);
             }
 
             while (!await TryBeginAgainAsync(pause).ConfigureAwait(false))
@@ -213,7 +231,7 @@ public sealed class GuardianNode : IAsyncDisposable
         try
         {
             await Task.Delay(pause, _closing.Token).ConfigureAwait(false);
-            system = ClusterSystem.Create(_options);
+            system = GuardActorSystem.Create(_settings, _post.TellWarning);
             lock (_gate)
             {
                 // Who disposes of this ends the system that stands here.
@@ -254,7 +272,22 @@ public sealed class GuardianNode : IAsyncDisposable
 
             ShowStanding();
         });
-        cluster.JoinSeedNodes(_options.Cluster.GuardianEndpoints.Select(guardian => new Address("akka.tcp", system.Name, guardian.Host, guardian.Port)));
+        List<Address> others = [.. _settings.Section.GuardianEndpoints
+            .Where(guardian => guardian.Port != _settings.Section.Port || !EndpointProblems.IsSame(guardian.Host, _settings.Section.Host))
+            .Select(guardian => cluster.SelfAddress.WithHost(EndpointProblems.Shown(guardian.Host)).WithPort(guardian.Port))];
+        system.ActorOf(
+            Props.Create(() => new RollActor(others, _post, why => Yield(system, why))).WithDispatcher("akka.actor.internal-dispatcher"), RollActor.Name);
+    }
+
+    /// <summary>Leaves one cluster for another: what ends this system begins the next.</summary>
+    private void Yield(ActorSystem system, string why)
+    {
+        lock (_gate)
+        {
+            _whyEnded = why;
+        }
+
+        _ = CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClusterLeavingReason.Instance);
     }
 
     private GuardianStanding StandingNow() =>

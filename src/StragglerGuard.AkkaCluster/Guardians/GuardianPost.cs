@@ -1,4 +1,5 @@
 using Akka.Actor;
+using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
@@ -26,6 +27,9 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
 
     /// <summary>As <see cref="Guardian.GuardianService.Complained"/>, of every stay, and what keeps a stay from beginning.</summary>
     public event Action<string>? Complained;
+
+    /// <summary>Told what the actor system warns of.</summary>
+    public event Action<string>? Warned;
 
     /// <summary>Told when the guardian comes to this process, decides in it, and leaves it.</summary>
     public event Action? PhaseChanged;
@@ -111,9 +115,21 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
         _lastRefusal = reason;
     }
 
+    /// <summary>A message could not be read.</summary>
+    public void Refuse(Unreadable message) => Refuse(
+        message.Kind switch
+        {
+            UnreadableKind.Unknown => "unknown",
+            UnreadableKind.Newer => "newer",
+            _ => "malformed",
+        },
+        $"{message.Manifest}: {message.Reason}");
+
     public void TellDecided(LedgerEntry entry) => Decided?.Invoke(entry);
 
     public void TellComplaint(string complaint) => Complained?.Invoke(complaint);
+
+    public void TellWarning(string warning) => Warned?.Invoke(warning);
 
     /// <summary>Ends a stay, or one that is just beginning, off the caller's thread. Never fails.</summary>
     /// <returns>Completes when the claim is given back.</returns>

@@ -2,37 +2,27 @@ using Akka.Actor;
 using Akka.Cluster.Tools.Client;
 using Akka.Cluster.Tools.Singleton;
 using Akka.Configuration;
+using StragglerGuard.AkkaCluster.Settings;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
-/// <summary>The names of the guardian in a cluster, and its parts in an actor system.</summary>
+/// <summary>The guardian's parts in an actor system.</summary>
 internal static class GuardianSingleton
 {
-    /// <summary>The role of cluster members that may be the guardian.</summary>
-    public const string Role = "guardian";
-
-    /// <summary>Who starts the guardian here when this process is the oldest.</summary>
-    public const string Manager = "stragglerguard";
-
-    /// <summary>Who finds the guardian wherever it is; what agents that are clients speak to.</summary>
-    public const string Proxy = "stragglerguard-proxy";
-
-    /// <summary>The path of the proxy, as a client of the cluster names it.</summary>
-    public const string ProxyPath = "/user/" + Proxy;
-
-    private const string Name = "guardian";
-
     /// <summary>Between two attempts of a handover; the default, a second, would be a good part of the time that one may take.</summary>
     private static readonly TimeSpan HandOverRetry = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// Attempts before a guardian takes a handover for stuck: as the default, 15 s of them. And a proxy keeps nothing back: agents do, and know
-    /// what was received.
+    /// For a system that is somebody else's, whose own settings win. A handover is not taken for stuck before 15 s. A proxy keeps nothing back:
+    /// agents do, and know what was received.
     /// </summary>
     private static readonly Config Tuning = ConfigurationFactory.ParseString("""
         akka.cluster.singleton.min-number-of-hand-over-retries = 75
-        akka.cluster.singleton-proxy.buffer-size = 0
-        akka.cluster.singleton-proxy.singleton-identification-interval = 200ms
+        akka.cluster.singleton-proxy {
+          buffer-size = 0
+          singleton-identification-interval = 200ms
+          log-singleton-identification-failure = off
+        }
         """);
 
     /// <summary>Makes a member with the role a candidate, and lets clients of the cluster reach the guardian through it.</summary>
@@ -45,8 +35,8 @@ internal static class GuardianSingleton
             ClusterSingletonManager.Props(
                 Props.Create(() => new GuardianActor(post)),
                 GuardianActor.HandOver.Instance,
-                ClusterSingletonManagerSettings.Create(system).WithSingletonName(Name).WithRole(Role).WithHandOverRetryInterval(HandOverRetry)),
-            Manager);
+                ClusterSingletonManagerSettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole).WithHandOverRetryInterval(HandOverRetry)),
+            GuardNames.SingletonManager);
         ClusterClientReceptionist.Get(system).RegisterService(StartProxy(system));
     }
 
@@ -55,6 +45,9 @@ internal static class GuardianSingleton
     {
         system.Settings.InjectTopLevelFallback(Tuning);
         return system.ActorOf(
-            ClusterSingletonProxy.Props($"/user/{Manager}", ClusterSingletonProxySettings.Create(system).WithSingletonName(Name).WithRole(Role)), Proxy);
+            ClusterSingletonProxy.Props(
+                $"/user/{GuardNames.SingletonManager}",
+                ClusterSingletonProxySettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole)),
+            GuardNames.SingletonProxy);
     }
 }

@@ -15,19 +15,19 @@ internal static class ControlFormats
 
     public static IReadOnlyList<FabricFormat> All { get; } =
     [
-        Question<StatusQuestion>("statusQuestion", (read, replyTo) => new StatusQuestion(read.Id, replyTo, JobOf(read))),
-        Question<EndQuestion>("endQuestion", (read, replyTo) => new EndQuestion(read.Id, replyTo, JobOf(read))),
-        Question<ModeOrder>("modeOrder", (read, replyTo) => new ModeOrder(
+        Question<StatusQuestion>("status-question", (read, replyTo) => new StatusQuestion(read.Id, replyTo, JobOf(read))),
+        Question<EndQuestion>("end-question", (read, replyTo) => new EndQuestion(read.Id, replyTo, JobOf(read))),
+        Question<ModeOrder>("mode-order", (read, replyTo) => new ModeOrder(
             read.Id, replyTo, JobOf(read), JobStatusFormat.Known<PolicyMode>(read.Mode, "mode"), NotNegative(read.FromStep, "from_step"),
             read.Reason.Length <= TextLengthMax ? read.Reason : throw new FormatException("reason: too long"))),
-        Question<DecisionsQuestion>("decisionsQuestion", (read, replyTo) => new DecisionsQuestion(
+        Question<DecisionsQuestion>("decisions-question", (read, replyTo) => new DecisionsQuestion(
             read.Id, replyTo, read.HasAfter ? NotNegative(read.After, "after") : null)),
-        Answer<StatusTold>("statusTold", read => new StatusTold(
+        Answer<StatusTold>("status-told", read => new StatusTold(
             read.Id, read.Guardian, read.Status is { } status ? JobStatusFormat.Read(status) : null)),
-        Answer<ModeSet>("modeSet", read => new ModeSet(read.Id, read.Guardian)),
-        Answer<EndTold>("endTold", read => new EndTold(read.Id, read.Guardian, read.HasEnded)),
-        Answer<DecisionsTold>("decisionsTold", read => new DecisionsTold(read.Id, read.Guardian, read.Through, [.. read.Entries.Select(Read)])),
-        Answer<ControlRefused>("controlRefused", read => new ControlRefused(read.Id, read.Guardian, read.IsFinal, read.Reason)),
+        Answer<ModeSet>("mode-set", read => new ModeSet(read.Id, read.Guardian)),
+        Answer<EndTold>("end-told", read => new EndTold(read.Id, read.Guardian, read.HasEnded)),
+        Answer<DecisionsTold>("decisions-told", read => new DecisionsTold(read.Id, read.Guardian, read.Through, [.. read.Entries.Select(Read)])),
+        Answer<ControlRefused>("control-refused", read => new ControlRefused(read.Id, read.Guardian, read.IsFinal, read.Reason)),
     ];
 
     /// <summary>How many bytes an answer takes.</summary>

@@ -47,7 +47,7 @@ public sealed class ControlFormatsTests : IDisposable
     [Fact]
     public void Entries_OfEveryKind_ComeThroughWhole()
     {
-        var read = (DecisionsTold)Read("decisionsTold:1", Written(new DecisionsTold(1, "g", 40, ControlExamples.Entries)));
+        var read = (DecisionsTold)Read("decisions-told:1", Written(new DecisionsTold(1, "g", 40, ControlExamples.Entries)));
 
         read.Entries.Select(entry => (entry.Sequence, entry.At)).Should().Equal(ControlExamples.Entries.Select(entry => (entry.Sequence, entry.At)));
         read.Entries.Select(entry => entry.Decision).Should().BeEquivalentTo(
@@ -59,16 +59,16 @@ public sealed class ControlFormatsTests : IDisposable
     {
         UnreadDecision newer = new(new JobId("j"), new Generation(1), 7, "planDreamt", 3, """{"reason":"because"}""", "because (not read: of a kind that this program does not know)");
 
-        var read = (DecisionsTold)Read("decisionsTold:1", Written(new DecisionsTold(1, "g", 5, [new LedgerEntry(5, DateTimeOffset.UnixEpoch, newer)])));
+        var read = (DecisionsTold)Read("decisions-told:1", Written(new DecisionsTold(1, "g", 5, [new LedgerEntry(5, DateTimeOffset.UnixEpoch, newer)])));
 
         read.Entries.Should().ContainSingle().Which.Decision.Should().Be(newer);
     }
 
     [Theory]
-    [InlineData("modeOrder:1", "mode: 9 is not known here")]
-    [InlineData("statusQuestion:1", "job: the name is empty, too long, or holds U+0000")]
-    [InlineData("endQuestion:1", "job: the name is empty, too long, or holds U+0000")]
-    [InlineData("decisionsQuestion:1", "after: -1 is below 0")]
+    [InlineData("mode-order:1", "mode: 9 is not known here")]
+    [InlineData("status-question:1", "job: the name is empty, too long, or holds U+0000")]
+    [InlineData("end-question:1", "job: the name is empty, too long, or holds U+0000")]
+    [InlineData("decisions-question:1", "after: -1 is below 0")]
     public void Question_ThatIsImpossible_IsUnreadableAndSaysWhere(string manifest, string reason)
     {
         var message = new ControlQuestionMessage
@@ -88,7 +88,7 @@ public sealed class ControlFormatsTests : IDisposable
     {
         JobStatusMessage deep = new() { Earlier = { new JobStatusMessage { Earlier = { new JobStatusMessage() } } } };
 
-        Read("statusTold:1", new ControlAnswerMessage { Status = deep }.ToByteArray()).Should().BeOfType<Unreadable>()
+        Read("status-told:1", new ControlAnswerMessage { Status = deep }.ToByteArray()).Should().BeOfType<Unreadable>()
             .Which.Reason.Should().StartWith("status.earlier");
     }
 

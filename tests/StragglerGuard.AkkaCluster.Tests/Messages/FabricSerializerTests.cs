@@ -40,9 +40,9 @@ public sealed class FabricSerializerTests : IDisposable
     [Fact]
     public void Manifests_OfEveryKind_AreTheOnesOnTheWire() =>
         FabricFormats.All.Select(format => format.Manifest).Should()
-            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1",
-                "statusQuestion:1", "endQuestion:1", "modeOrder:1", "decisionsQuestion:1", "statusTold:1", "modeSet:1", "endTold:1", "decisionsTold:1",
-                "controlRefused:1");
+            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1", "roll-call:1", "roll-answer:1",
+                "status-question:1", "end-question:1", "mode-order:1", "decisions-question:1", "status-told:1", "mode-set:1", "end-told:1", "decisions-told:1",
+                "control-refused:1");
 
     [Fact]
     public void Message_OfEveryKind_ComesThroughWhole()
