@@ -19,10 +19,9 @@ internal static class ClusterParts
     /// <summary>Starts guardians as processes, or finds those that run.</summary>
     /// <param name="settings">The run.</param>
     /// <param name="words">The command line as it was typed, for guardian processes.</param>
-    /// <param name="interrupted">Gives up.</param>
     /// <exception cref="GuardUnavailableException">They can't be had.</exception>
-    public static async Task<IRunGuard> StartGuardAsync(RunSettings settings, IReadOnlyList<string> words, CancellationToken interrupted) =>
-        await ClusterGuard.StartAsync(settings, words, interrupted).ConfigureAwait(false);
+    public static async Task<IRunGuard> StartGuardAsync(RunSettings settings, IReadOnlyList<string> words) =>
+        await ClusterGuard.StartAsync(settings, words).ConfigureAwait(false);
 
     /// <summary>This process as one of the launcher's guardians.</summary>
     /// <returns>See <see cref="CommandLine.ExitCodes"/>.</returns>
@@ -38,7 +37,7 @@ internal static class ClusterParts
     public static string? WhyLeftOut => "this build was made without Akka.NET: build with -p:FullStack=true";
 
     /// <summary>See the full stack.</summary>
-    public static Task<IRunGuard> StartGuardAsync(RunSettings settings, IReadOnlyList<string> words, CancellationToken interrupted) =>
+    public static Task<IRunGuard> StartGuardAsync(RunSettings settings, IReadOnlyList<string> words) =>
         throw new GuardUnavailableException($"--fabric akka: {WhyLeftOut}", ExitCodes.BadInput);
 
     /// <summary>See the full stack.</summary>

@@ -55,7 +55,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     private async Task<int> RunAsync(CancellationToken interrupted)
     {
         string token = ProcessLauncher.NewToken();
-        await using IRunGuard guard = await StartGuardAsync(token, interrupted).ConfigureAwait(false);
+        await using IRunGuard guard = await StartGuardAsync(token).ConfigureAwait(false);
         if (await guard.SetModesAsync(interrupted).ConfigureAwait(false) is { } undecided)
         {
             throw new GuardUnavailableException(undecided, ExitCodes.Failed);
@@ -146,12 +146,12 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
     }
 
     /// <exception cref="GuardUnavailableException">It can't be had.</exception>
-    private async Task<IRunGuard> StartGuardAsync(string token, CancellationToken interrupted)
+    private async Task<IRunGuard> StartGuardAsync(string token)
     {
         try
         {
             return arguments.Fabric == FabricChoice.Akka
-                ? await ClusterParts.StartGuardAsync(settings, words, interrupted).ConfigureAwait(false)
+                ? await ClusterParts.StartGuardAsync(settings, words).ConfigureAwait(false)
                 : await EmbeddedGuard.StartAsync(settings, arguments.Processes, token).ConfigureAwait(false);
         }
         catch (LedgerException unusable)

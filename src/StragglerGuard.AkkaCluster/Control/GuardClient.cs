@@ -88,7 +88,7 @@ public sealed class GuardClient : IAsyncDisposable
         try
         {
             IActorRef client = system.ActorOf(ClusterClient.Props(ClusterClientSettings.Create(system).WithInitialContacts(
-                [.. options.Cluster.GuardianEndpoints.Select(guardian => ActorPath.Parse($"{SystemConfig.AddressOf(guardian)}/system/receptionist"))])));
+                [.. options.Cluster.GuardianEndpoints.Select(guardian => ActorPath.Parse($"{SystemConfig.AddressOf(guardian, settings.Trust is not null)}/system/receptionist"))])));
             return new GuardClient(
                 system, ownsSystem: true, options.Cluster.Guardians,
                 question => client.Tell(new ClusterClient.Send(GuardNames.SingletonProxyPath, question, localAffinity: true)));
