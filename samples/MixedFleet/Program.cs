@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
 using MixedFleet.Launch;
 using MixedFleet.Training;
@@ -16,7 +17,9 @@ RootCommand command = RunCommand.Build(arguments =>
         return Task.FromResult(ExitCodes.BadInput);
     }
 
-    return arguments.RankProcess ? Task.FromResult(new RankProcess(run).Run()) : new GuardedRun(run, arguments, args).RunAsync();
+    return arguments.RankProcess ? Task.FromResult(new RankProcess(run).Run())
+        : arguments.GuardianProcess ? ClusterParts.RunGuardianAsync(run)
+        : new GuardedRun(run, arguments, args).RunAsync();
 });
 
 ParseResult words = command.Parse(args);

@@ -46,12 +46,17 @@ internal sealed record RunArguments
 
     public bool Processes { get; init; }
 
+    public FabricChoice Fabric { get; init; }
+
     public bool Json { get; init; }
 
     public int? MetricsPort { get; init; }
 
     /// <summary>Set by the launcher only: this process is one rank of a job.</summary>
     public bool RankProcess { get; init; }
+
+    /// <summary>Set by the launcher only: this process is one of its guardians.</summary>
+    public bool GuardianProcess { get; init; }
 }
 
 /// <summary>The command line of the sample.</summary>
@@ -152,6 +157,13 @@ internal static class RunCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var processes = new Option<bool>("--processes") { Description = "One OS process per rank, over TCP on loopback. Default: one thread per rank." };
+        var fabric = new Option<FabricChoice?>("--fabric")
+        {
+            CustomParser = result => OneOf<FabricChoice>(result),
+            Description = "Where the guardian is: inprocess, in this program, or akka, in three processes of their own that stand in for each other "
+                + "(implies --processes; the guardians of --options, where its cluster.guardians names some). Default: inprocess.",
+            HelpName = "FABRIC",
+        };
         var json = new Option<bool>("--json") { Description = "End with the result as one JSON object on one line." };
         var metricsPort = new Option<int?>("--metrics-port")
         {
@@ -160,13 +172,14 @@ internal static class RunCommand
             HelpName = "PORT",
         };
         var rankProcess = new Option<bool>("--rank-process") { Hidden = true };
+        var guardianProcess = new Option<bool>("--guardian-process") { Hidden = true };
 
         var command = new RootCommand(
             "Trains a byte-level language model data-parallel over ranks of different speed, with StragglerGuard embedded: " +
             "first it only observes an even deal, then it acts.")
         {
             fleet, text, options, steps, seed, microBatches, slow, stall, mitigate, mode, ledger, checkpoint, checkpointEvery, resume, processes,
-            json, metricsPort, rankProcess,
+            fabric, json, metricsPort, rankProcess, guardianProcess,
         };
         command.SetAction((result, _) => run(new RunArguments
         {
@@ -185,10 +198,12 @@ internal static class RunCommand
             CheckpointEvery = result.GetValue(checkpointEvery),
             Resume = result.GetResult(resume) is not null,
             ResumeFrom = result.GetValue(resume),
-            Processes = result.GetValue(processes),
+            Processes = result.GetValue(processes) || result.GetValue(fabric) == FabricChoice.Akka,
+            Fabric = result.GetValue(fabric) ?? FabricChoice.InProcess,
             Json = result.GetValue(json),
             MetricsPort = result.GetValue(metricsPort),
             RankProcess = result.GetValue(rankProcess),
+            GuardianProcess = result.GetValue(guardianProcess),
         }));
         return command;
     }

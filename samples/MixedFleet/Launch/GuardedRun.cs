@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net;
 using System.Runtime.InteropServices;
+using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
 using MixedFleet.Output;
 using MixedFleet.Pacing;
 using MixedFleet.Training;
 using Spectre.Console;
 using StragglerGuard.Core.Policy;
-using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
@@ -37,23 +36,32 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
 
         using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-
-        string token = ProcessLauncher.NewToken();
-        if (await StartGuardAsync(token).ConfigureAwait(false) is not { } started)
+        try
         {
-            return ExitCodes.BadInput;
+            return await RunAsync(interrupted.Token).ConfigureAwait(false);
         }
+        catch (GuardUnavailableException unavailable)
+        {
+            await Console.Error.WriteLineAsync(unavailable.Message).ConfigureAwait(false);
+            return unavailable.ExitCode;
+        }
+        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("MixedFleet: interrupted").ConfigureAwait(false);
+            return ExitCodes.Interrupted;
+        }
+    }
 
-        await using GuardHost guard = started;
-        guard.Guardian.SetMode(settings.Job, PolicyMode.Observe);
-        guard.Guardian.SetMode(settings.Job, settings.GuardedMode, fromStep: settings.Phases.Observed);
+    private async Task<int> RunAsync(CancellationToken interrupted)
+    {
+        string token = ProcessLauncher.NewToken();
+        await using IRunGuard guard = await StartGuardAsync(token).ConfigureAwait(false);
+        if (await guard.SetModesAsync(interrupted).ConfigureAwait(false) is { } undecided)
+        {
+            throw new GuardUnavailableException(undecided, ExitCodes.Failed);
+        }
 
         await using MetricsEndpoint? metrics = await OpenMetricsAsync(guard).ConfigureAwait(false);
-        if (metrics is null && MetricsWanted)
-        {
-            return ExitCodes.BadInput;
-        }
-
         double real = Calibration.SecondsPerMicroBatch(settings);
         PaceStretch stretch = PaceStretch.Of(
             [.. settings.Fleet.Ranks.Select(_ => real)], [.. settings.Fleet.Ranks.Select(rank => rank.PaceSeconds)],
@@ -61,26 +69,29 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
 
         var decided = new ConcurrentQueue<LedgerEntry>();
         LaunchOutcome outcome;
-        await using (IRunDisplay display = OpenDisplay(guard.Guardian))
+        await using (IRunDisplay display = OpenDisplay(guard))
         {
-            foreach (string line in RunPreface.Lines(settings, arguments.Processes, real, stretch, metrics?.Endpoint))
+            foreach (string line in RunPreface.Lines(settings, arguments.Processes, real, stretch, metrics?.Endpoint).Concat(guard.Preface))
             {
                 display.Say(line);
             }
 
-            guard.Guardian.Decided += entry =>
+            guard.Said += display.Say;
+            guard.Decided += entry =>
             {
                 decided.Enqueue(entry);
                 SayDecision(display, entry);
             };
             outcome = arguments.Processes
                 ? await new ProcessLauncher(settings, words, display)
-                    .RunAsync(guard.FabricEndpoint!, token, stretch.Factor, interrupted.Token).ConfigureAwait(false)
-                : await new ThreadLauncher(settings, guard.Agent!, stretch.Factor, display).RunAsync(interrupted.Token).ConfigureAwait(false);
-            if (outcome.Results is not null && !await guard.Guardian.JobEndedAsync(settings.Job, SettleLimit).ConfigureAwait(false))
+                    .RunAsync(guard.Place!, token, stretch.Factor, interrupted).ConfigureAwait(false)
+                : await new ThreadLauncher(settings, guard.Agent!, stretch.Factor, display).RunAsync(interrupted).ConfigureAwait(false);
+            if (outcome.Results is not null && !await guard.JobEndedAsync(SettleLimit).ConfigureAwait(false))
             {
                 display.Say($"the guardian had not judged every step {SettleLimit.TotalSeconds:0} s after the last: what follows is what it knows");
             }
+
+            guard.Said -= display.Say;
         }
 
         if (outcome.Results is null)
@@ -89,7 +100,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
             return outcome.ExitCode;
         }
 
-        JobStatus? status = guard.Guardian.Status(settings.Job);
+        JobStatus? status = await guard.FinalStatusAsync().ConfigureAwait(false);
         if (status is null)
         {
             await Console.Error.WriteLineAsync("MixedFleet: the guardian heard nothing of the job").ConfigureAwait(false);
@@ -134,45 +145,39 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
     }
 
-    /// <returns>Null where the ledger can't be used, which has been said.</returns>
-    private async Task<GuardHost?> StartGuardAsync(string token)
+    /// <exception cref="GuardUnavailableException">It can't be had.</exception>
+    private async Task<IRunGuard> StartGuardAsync(string token)
     {
         try
         {
-            return arguments.Processes
-                ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
-                : GuardHost.Start(settings.Options);
+            return arguments.Fabric == FabricChoice.Akka
+                ? await ClusterParts.StartGuardAsync(settings, words).ConfigureAwait(false)
+                : await EmbeddedGuard.StartAsync(settings, arguments.Processes, token).ConfigureAwait(false);
         }
         catch (LedgerException unusable)
         {
             string source = arguments.Ledger is { } file ? $"--ledger {file}" : $"{arguments.Options}: ledger.location";
-            await Console.Error.WriteLineAsync($"{source}: {unusable.Message}").ConfigureAwait(false);
-            return null;
+            throw new GuardUnavailableException($"{source}: {unusable.Message}", ExitCodes.BadInput);
         }
     }
 
-    private bool MetricsWanted => arguments.MetricsPort is not null || settings.Options.Metrics.Port is > 0;
-
-    private async Task<MetricsEndpoint?> OpenMetricsAsync(GuardHost guard)
+    private async Task<MetricsEndpoint?> OpenMetricsAsync(IRunGuard guard)
     {
         try
         {
-            return arguments.MetricsPort is { } port
-                ? await guard.ServeMetricsAsync(IPAddress.Loopback, port).ConfigureAwait(false)
-                : await guard.ServeMetricsAsync().ConfigureAwait(false);
+            return await guard.ServeMetricsAsync(arguments.MetricsPort).ConfigureAwait(false);
         }
         catch (EndpointUnavailableException taken)
         {
             string source = arguments.MetricsPort is { } port ? $"--metrics-port {port}" : $"{arguments.Options}: metrics.port";
-            await Console.Error.WriteLineAsync($"{source}: {taken.Message}").ConfigureAwait(false);
-            return null;
+            throw new GuardUnavailableException($"{source}: {taken.Message}", ExitCodes.BadInput);
         }
     }
 
-    private IRunDisplay OpenDisplay(GuardianService guardian)
+    private IRunDisplay OpenDisplay(IRunGuard guard)
     {
         bool live = !arguments.Json && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities is { Interactive: true, Ansi: true };
-        JobStatus? Status() => guardian.Status(settings.Job);
+        JobStatus? Status() => guard.Status;
         return live
             ? new TerminalDisplay(AnsiConsole.Console, Status, new DeviceLabels(settings), settings.Phases.Steps)
             : new PlainDisplay(Console.Out, Status, settings.Phases.Steps);

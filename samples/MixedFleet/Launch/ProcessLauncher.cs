@@ -39,11 +39,11 @@ internal sealed class ProcessLauncher
     private bool MayGoOn => _settings.MayRegroup && Volatile.Read(ref _lastStep) >= _settings.Phases.Observed;
 
     /// <summary>Runs the job to its end, or to the first failure that it does not go on after. No process is left behind either way.</summary>
-    /// <param name="guardian">Where the guardian listens.</param>
+    /// <param name="guardian">Where the ranks' agents find the guardian.</param>
     /// <param name="token">What agents and peers want to see.</param>
     /// <param name="stretch">The factor on all emulated paces.</param>
     /// <param name="interrupted">Ends the job.</param>
-    public async Task<LaunchOutcome> RunAsync(Uri guardian, string token, double stretch, CancellationToken interrupted)
+    public async Task<LaunchOutcome> RunAsync(GuardianPlace guardian, string token, double stretch, CancellationToken interrupted)
     {
         try
         {
@@ -51,7 +51,8 @@ internal sealed class ProcessLauncher
             {
                 var child = RankChild.Start(slot, _words, Hear);
                 _children.Add(child);
-                child.Tell(new RankAssignment(slot, _settings.Job.Value, token, guardian, Environment.ProcessId, stretch));
+                child.Tell(new RankAssignment(
+                    slot, _settings.Job.Value, token, guardian.Endpoint, guardian.Guardians, Environment.ProcessId, stretch));
             }
 
             await AwaitStartAsync(interrupted).ConfigureAwait(false);

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Reflection;
 using MixedFleet.Training;
 
 namespace MixedFleet.Launch;
@@ -8,9 +6,6 @@ namespace MixedFleet.Launch;
 /// <summary>A rank's process as the launcher holds it.</summary>
 internal sealed class RankChild : IDisposable
 {
-    /// <summary>.NET reports a child ended by signal n as exit code 128 + n.</summary>
-    private const int SignalBase = 128;
-
     private readonly Process _process;
     private readonly Action<RankChild, RankMessage> _onMessage;
     private readonly Lock _gate = new();
@@ -41,11 +36,9 @@ internal sealed class RankChild : IDisposable
 
     public bool HasFailed => Exited.IsCompleted && ExitCode != 0;
 
-    public bool WasKilled => ExitCode > SignalBase;
+    public bool WasKilled => ChildProgram.IsSignal(ExitCode);
 
-    public string Ending => !_process.HasExited ? "does not answer"
-        : WasKilled ? string.Create(CultureInfo.InvariantCulture, $"was ended by signal {ExitCode - SignalBase}")
-        : string.Create(CultureInfo.InvariantCulture, $"left with exit code {ExitCode}");
+    public string Ending => _process.HasExited ? ChildProgram.Ending(ExitCode) : "does not answer";
 
     /// <summary>Starts a rank.</summary>
     /// <param name="slot">Its place in the fleet.</param>
@@ -53,20 +46,7 @@ internal sealed class RankChild : IDisposable
     /// <param name="onMessage">Called for whatever it says, one at a time.</param>
     public static RankChild Start(int slot, IReadOnlyList<string> words, Action<RankChild, RankMessage> onMessage)
     {
-        string self = Environment.ProcessPath ?? throw new InvalidOperationException("the program's own path is unknown");
-        var start = new ProcessStartInfo(self) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
-        if (Path.GetFileNameWithoutExtension(self).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
-        {
-            start.ArgumentList.Add(Assembly.GetExecutingAssembly().Location);
-        }
-
-        foreach (string word in words)
-        {
-            start.ArgumentList.Add(word);
-        }
-
-        start.ArgumentList.Add("--rank-process");
-        Process process = Process.Start(start) ?? throw new RankStartException($"rank {slot} could not be started");
+        Process process = ChildProgram.Start(words, "--rank-process") ?? throw new RankStartException($"rank {slot} could not be started");
         return new RankChild(slot, process, onMessage);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
 using MixedFleet.Groups;
 using MixedFleet.Training;
@@ -30,10 +31,12 @@ internal sealed class RankProcess(RunSettings settings)
             return ExitCodes.RankLost;
         }
 
-        var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
         var node = new NodeId($"rank-{assignment.Slot}");
         RunSettings run = settings with { Options = settings.Options with { Job = assignment.Job } };
-        using var agent = new NodeAgent(fabric, node, settings.Options.Agent);
+        using IRankEngine engine = assignment.Guardian is { } guardian
+            ? new ThreadEngine(new WebSocketAgentFabric(guardian, assignment.Token))
+            : ClusterParts.StartEngine(run, assignment.Guardians!, line => Complain($"rank {assignment.Slot}: {line}"));
+        using var agent = new NodeAgent(engine.Fabric, node, settings.Options.Agent);
         var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
         new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try
@@ -49,7 +52,7 @@ internal sealed class RankProcess(RunSettings settings)
             }
 
             var training = new RankTraining(run, assignment.Slot, seat, assignment.Stretch, Note, Console.Error.WriteLine);
-            Tell(new RankFinished(training.Run()));
+            Tell(new RankFinished(engine.Run(training)));
             return ExitCodes.Done;
         }
         catch (Exception lost) when (lost is CollectiveException or GroupNotMetException)

@@ -4,12 +4,14 @@ using MixedFleet.Training;
 
 namespace MixedFleet.Launch;
 
-/// <summary>What a rank process writes on its standard output, one JSON object a line.</summary>
+/// <summary>What a rank's or a guardian's process writes on its standard output, one JSON object a line.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(RankListening), "listening")]
 [JsonDerivedType(typeof(RankStandsBy), "stands by")]
 [JsonDerivedType(typeof(RankProgress), "progress")]
 [JsonDerivedType(typeof(RankFinished), "finished")]
+[JsonDerivedType(typeof(GuardianListening), "guardian listening")]
+[JsonDerivedType(typeof(GuardianComplains), "guardian complains")]
 internal abstract record RankMessage;
 
 /// <summary>The rank's socket for a generation is bound; peers may connect.</summary>
@@ -27,6 +29,12 @@ internal sealed record RankProgress(long Step, double Loss) : RankMessage;
 /// <summary>The rank's training is over.</summary>
 internal sealed record RankFinished(RankResult Result) : RankMessage;
 
+/// <summary>Of a guardian's process: it looks for the others.</summary>
+internal sealed record GuardianListening : RankMessage;
+
+/// <summary>Of a guardian's process: what keeps it from deciding or carrying out.</summary>
+internal sealed record GuardianComplains(string Complaint) : RankMessage;
+
 /// <summary>What the launcher writes on a rank process's standard input, one JSON object a line; its end means that the launcher died.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
 [JsonDerivedType(typeof(RankAssignment), "assignment")]
@@ -34,16 +42,26 @@ internal sealed record RankFinished(RankResult Result) : RankMessage;
 [JsonDerivedType(typeof(JobStep), "step")]
 [JsonDerivedType(typeof(JobOver), "over")]
 [JsonDerivedType(typeof(JobLost), "lost")]
+[JsonDerivedType(typeof(GuardianAssignment), "guardian")]
 internal abstract record LauncherMessage;
 
 /// <summary>Always first: who the process is.</summary>
 /// <param name="Slot">Its place in the fleet.</param>
 /// <param name="Job">The job's name in this run.</param>
 /// <param name="Token">What peers and the guardian want to see.</param>
-/// <param name="Guardian">Where the guardian listens.</param>
+/// <param name="Guardian">Where the one guardian listens; null where there are several.</param>
+/// <param name="Guardians">Where several listen; null where there is one.</param>
 /// <param name="LauncherPid">For messages.</param>
 /// <param name="Stretch">The factor on all emulated paces.</param>
-internal sealed record RankAssignment(int Slot, string Job, string Token, Uri Guardian, int LauncherPid, double Stretch) : LauncherMessage;
+internal sealed record RankAssignment(
+    int Slot, string Job, string Token, Uri? Guardian, string? Guardians, int LauncherPid, double Stretch) : LauncherMessage;
+
+/// <summary>Always first, to a guardian's process.</summary>
+/// <param name="Job">The job's name in this run.</param>
+/// <param name="Port">Where it is to listen, on loopback.</param>
+/// <param name="Guardians">All of them.</param>
+/// <param name="Ledger">The one that they share.</param>
+internal sealed record GuardianAssignment(string Job, int Port, string Guardians, string Ledger) : LauncherMessage;
 
 /// <summary>Every member of a generation listens.</summary>
 /// <param name="PlanHash">Which, see <see cref="RankListening"/>.</param>

@@ -24,7 +24,8 @@ internal sealed class ThreadLauncher(RunSettings settings, NodeAgent agent, doub
         {
             try
             {
-                results[slot] = new RankTraining(settings, slot, meeting.Seat(slot), stretch, Note, display.Say).Run();
+                using var training = new RankTraining(settings, slot, meeting.Seat(slot), stretch, Note, display.Say);
+                results[slot] = training.Run();
                 meeting.End();
             }
             catch (Exception failed)

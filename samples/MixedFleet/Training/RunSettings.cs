@@ -1,5 +1,6 @@
 using System.Globalization;
 using MixedFleet.Checkpoints;
+using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
 using MixedFleet.Data;
 using MixedFleet.Fleet;
@@ -123,6 +124,7 @@ internal sealed record RunSettings(
         }
 
         CheckFiles(arguments, errors);
+        CheckFabric(arguments, options, errors);
         int steps = arguments.Steps ?? RunPhases.DefaultSteps(slowdowns?.LastEnd);
         TrainingState? resumed = fleet is null || corpus is null ? null : ReadCheckpoint(arguments, fleet, corpus, steps, errors);
         if (errors.Count > 0 || fleet is null || corpus is null || options is null || slowdowns is null || stalls is null)
@@ -164,6 +166,34 @@ internal sealed record RunSettings(
             {
                 errors.Add($"--checkpoint-every {every}: says how often, but there is no --checkpoint FILE that says where to");
             }
+        }
+    }
+
+    private static void CheckFabric(RunArguments arguments, StragglerGuardOptions? options, List<string> errors)
+    {
+        if (arguments.Fabric != FabricChoice.Akka)
+        {
+            return;
+        }
+
+        if (ClusterParts.WhyLeftOut is { } reason)
+        {
+            errors.Add($"--fabric akka: {reason}");
+        }
+
+        if (arguments.MetricsPort is { } port)
+        {
+            errors.Add($"--metrics-port {port}: with --fabric akka every guardian has a page of its own, and here none serves it");
+        }
+
+        bool isRunning = options is { Cluster.Guardians.Length: > 0 };
+        if (isRunning && arguments.Ledger is { } ledger)
+        {
+            errors.Add($"--ledger {ledger}: the guardians that {arguments.Options} names (cluster.guardians) have a ledger of their own");
+        }
+        else if (!isRunning && options?.Metrics.Port is > 0)
+        {
+            errors.Add($"{arguments.Options}: metrics.port: three guardians on one machine can't serve their pages on one port; leave it out");
         }
     }
 
@@ -216,10 +246,15 @@ internal sealed record RunSettings(
             return null;
         }
 
-        // The phases of this run set the mode, whatever an earlier one had left in the ledger.
-        LedgerSection ledger = options.Ledger with { Location = arguments.Ledger ?? options.Ledger.Location, Modes = LedgerModes.Ignore };
+        // The phases of this run set the mode, whatever an earlier one had left in the ledger; a guardian that takes over finds it there.
+        bool hasSeveral = arguments.Fabric == FabricChoice.Akka;
+        LedgerSection ledger = options.Ledger with
+        {
+            Location = arguments.Ledger ?? options.Ledger.Location,
+            Modes = hasSeveral ? LedgerModes.Resume : LedgerModes.Ignore,
+        };
         // A ledger outlives its run, and what it has of another run's job is none of this one's business.
-        string job = ledger.Location.Length == 0
+        string job = ledger.Location.Length == 0 && !hasSeveral
             ? options.Job
             : string.Create(CultureInfo.InvariantCulture, $"{options.Job} {DateTime.UtcNow:yyyyMMdd-HHmmss}-{Environment.ProcessId}");
         return options with { Job = job, Ledger = ledger, Mitigation = options.Mitigation with { Allowed = arguments.Mitigate } };

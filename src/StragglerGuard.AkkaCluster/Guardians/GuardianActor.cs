@@ -94,6 +94,8 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         });
         Receive<ClaimAgain>(_ => Claim());
         Receive<HandOver>(_ => Context.Stop(Self));
+        Receive<ControlQuestion>(question => question.ReplyTo.Tell(
+            new ControlRefused(question.Id, "", IsFinal: false, _post.Trouble ?? "the guardian is about to claim the ledger")));
         CountUnreadable();
 
         Receive<CheckClaim>(_ => { });

@@ -24,6 +24,7 @@ internal static class FabricFormats
         new FabricFormat<PlanOffered>("offer", 1, offered => FabricWire.Encode(offered.Offer), ReadOffer),
         new FabricFormat<AgentGoodbye>("goodbye", 1, WriteGoodbye, ReadGoodbye),
         .. RollFormats.All,
+        .. ControlFormats.All,
     ];
 
     private static byte[] WriteHello(AgentHello hello) =>
@@ -83,11 +84,14 @@ internal static class FabricFormats
     private static string NoName(string field, string text) =>
         $"{field} has {text.Length} characters; 1 to {NameLengthMax} are allowed";
 
-    private static string NoActor(string field) => $"{field} is no address of an actor";
+    /// <summary>Why there is no actor.</summary>
+    public static string NoActor(string field) => $"{field} is no address of an actor";
 
-    private static string PathOf(IActorRef actor) => Akka.Serialization.Serialization.SerializedActorPath(actor);
+    /// <summary>An actor as other processes find it.</summary>
+    public static string PathOf(IActorRef actor) => Akka.Serialization.Serialization.SerializedActorPath(actor);
 
-    private static IActorRef? ActorAt(string path, ExtendedActorSystem system) =>
+    /// <summary>An actor that some process named; null where that is none.</summary>
+    public static IActorRef? ActorAt(string path, ExtendedActorSystem system) =>
         path.Length is > 0 and <= PathLengthMax && ActorPath.TryParse(path, out _) && system.Provider.ResolveActorRef(path) is { } actor
             && !actor.IsNobody() && !actor.Equals(system.DeadLetters)
             ? actor : null;

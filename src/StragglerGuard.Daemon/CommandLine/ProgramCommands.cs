@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using StragglerGuard.Daemon.Analysis;
+using StragglerGuard.Daemon.Guardians;
 using StragglerGuard.Daemon.History;
 using StragglerGuard.Daemon.Judging;
 using StragglerGuard.Daemon.Probing;
@@ -49,7 +50,8 @@ internal static class ProgramCommands
             + "  stragglerguard analyze traces/                lags and last arrivers in PyTorch profiler traces, one file a rank\n"
             + "  stragglerguard history --follow               what the guardian decides, and why\n"
             + "  stragglerguard probe --ranks 4                measure this machine: matrix products, memory, links over loopback\n"
-            + "  stragglerguard simulate scenario.json         what the guard would do to a fleet with these faults, in virtual time")
+            + "  stragglerguard simulate scenario.json         what the guard would do to a fleet with these faults, in virtual time\n"
+            + "  stragglerguard guardian --options FILE        one of several guardians that stand in for each other")
         {
             help,
             new VersionOption(),
@@ -58,6 +60,7 @@ internal static class ProgramCommands
             HistoryCommand.Build(output, error),
             ProbeCommand.Build(output, error),
             SimulateCommand.Build(output, error),
+            GuardianCommand.Build(output, error),
         };
     }
 }

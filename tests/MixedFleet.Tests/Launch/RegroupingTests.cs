@@ -89,7 +89,8 @@ public sealed class RegroupingTests : IDisposable
         {
             try
             {
-                results[rank] = new RankTraining(settings, rank, meeting.Seat(rank), stretch: 1, Note, _ => { }).Run();
+                using RankTraining training = new(settings, rank, meeting.Seat(rank), stretch: 1, Note, _ => { });
+                results[rank] = training.Run();
             }
             catch (Exception e)
             {

@@ -1,0 +1,190 @@
+using MixedFleet.Launch;
+using MixedFleet.Training;
+using StragglerGuard.Agent;
+using StragglerGuard.AkkaCluster.Control;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Guardian;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
+
+namespace MixedFleet.Cluster.Actors;
+
+/// <summary>The guardians are processes of their own: the launcher's, or those that the options name.</summary>
+internal sealed class ClusterGuard : IRunGuard
+{
+    /// <summary>Three programs start at the same time as the job's, and have to find each other.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan RefreshPeriod = TimeSpan.FromMilliseconds(250);
+
+    private readonly RunSettings _settings;
+    private readonly GuardianProcesses? _processes;
+    private readonly DirectoryInfo? _temporaryFolder;
+    private readonly GuardClient _client;
+    private readonly SpokenLines _lines;
+    private readonly TaskCompletionSource _found = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _closing = new();
+    private Task _refreshing = Task.CompletedTask;
+    private volatile JobStatus? _status;
+
+    private ClusterGuard(
+        RunSettings settings, GuardianProcesses? processes, DirectoryInfo? temporaryFolder, string guardians, GuardClient client, SpokenLines lines)
+    {
+        _settings = settings;
+        _processes = processes;
+        _temporaryFolder = temporaryFolder;
+        _client = client;
+        _lines = lines;
+        Place = new GuardianPlace(null, guardians);
+        _client.Decided += entry => Decided?.Invoke(entry);
+        _client.GuardianChanged += Note;
+        _client.Follow();
+    }
+
+    public event Action<LedgerEntry>? Decided;
+
+    public event Action<string>? Said
+    {
+        add => _lines.Add(value);
+        remove => _lines.Remove(value);
+    }
+
+    public IReadOnlyList<string> Preface => _processes is null
+        ? [$"  guards  those that run at {Place.Guardians}"]
+        :
+        [
+            $"  guards  {_processes.Pids}; at {Place.Guardians}",
+            _temporaryFolder is null
+                ? $"  ledger  {LedgerLocation.Parse(_settings.LedgerPath)}"
+                : "  ledger  a temporary file, gone with the run: processes can't share what is in one's memory (--ledger FILE keeps it)",
+        ];
+
+    public JobStatus? Status => _status;
+
+    public NodeAgent? Agent => null;
+
+    public GuardianPlace Place { get; }
+
+    /// <summary>Starts guardians, or looks for those that the options name.</summary>
+    /// <param name="settings">The run.</param>
+    /// <param name="words">The command line as it was typed.</param>
+    /// <exception cref="LedgerException">The ledger can't be used.</exception>
+    /// <exception cref="GuardUnavailableException">The options don't hold.</exception>
+    public static async Task<ClusterGuard> StartAsync(RunSettings settings, IReadOnlyList<string> words)
+    {
+        string guardians = settings.Options.Cluster.Guardians;
+        var lines = new SpokenLines();
+        GuardianProcesses? processes = null;
+        DirectoryInfo? temporaryFolder = null;
+        try
+        {
+            if (guardians.Length == 0)
+            {
+                temporaryFolder = settings.LedgerPath.Length > 0 ? null : Directory.CreateTempSubdirectory("mixedfleet-");
+                string ledger = temporaryFolder is null ? settings.LedgerPath : Path.Combine(temporaryFolder.FullName, "decisions.ledger");
+
+                // What can't be opened is better said at once than by each guardian.
+                LedgerLocation.Parse(ledger).Open().Dispose();
+                processes = GuardianProcesses.Start(words, settings.Job.Value, ledger, lines.Say);
+                guardians = processes.Guardians;
+            }
+
+            GuardClient client = await GuardClient.ConnectAsync(ClusterOptions.ForClient(settings.Options, guardians)).ConfigureAwait(false);
+            return new ClusterGuard(settings, processes, temporaryFolder, guardians, client, lines);
+        }
+        catch (Exception fault)
+        {
+            if (processes is not null)
+            {
+                await processes.DisposeAsync().ConfigureAwait(false);
+            }
+
+            temporaryFolder?.Delete(recursive: true);
+            if (fault is ArgumentException or EndpointUnavailableException)
+            {
+                throw new GuardUnavailableException(fault.Message, CommandLine.ExitCodes.BadInput);
+            }
+
+            throw;
+        }
+    }
+
+    public async Task<string?> SetModesAsync(CancellationToken interrupted)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
+        limit.CancelAfter(StartLimit);
+        try
+        {
+            await Task.WhenAny(_found.Task, _processes?.AllGivenUp ?? _found.Task).WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!interrupted.IsCancellationRequested)
+        {
+            // Below: what the guardians said of it.
+        }
+
+        if (!_found.Task.IsCompleted)
+        {
+            _lines.Add(Console.Error.WriteLine);
+            return FormattableString.Invariant(
+                $"MixedFleet: no guardian of {Place.Guardians} decided {(_processes is { AllGivenUp.IsCompleted: true } ? "before all had ended" : $"within {StartLimit.TotalSeconds:0} s")}");
+        }
+
+        GuardAnswer first = await _client.SetModeAsync(_settings.Job, PolicyMode.Observe).WaitAsync(interrupted).ConfigureAwait(false);
+        GuardAnswer second = !first.IsAnswered ? first
+            : await _client.SetModeAsync(_settings.Job, _settings.GuardedMode, _settings.Phases.Observed).WaitAsync(interrupted).ConfigureAwait(false);
+        _refreshing = Task.Run(RefreshAsync, CancellationToken.None);
+        return second.IsAnswered ? null : $"MixedFleet: {second.Reason}";
+    }
+
+    /// <summary>Every guardian may serve a page of its own; this is none.</summary>
+    public Task<MetricsEndpoint?> ServeMetricsAsync(int? port) => Task.FromResult<MetricsEndpoint?>(null);
+
+    public async Task<bool> JobEndedAsync(TimeSpan within) => (await _client.JobEndedAsync(_settings.Job, within).ConfigureAwait(false)).Value;
+
+    public async Task<JobStatus?> FinalStatusAsync()
+    {
+        GuardAnswer<JobStatus> answer = await _client.StatusAsync(_settings.Job).ConfigureAwait(false);
+        return answer.Value ?? _status;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await _refreshing.ConfigureAwait(false);
+        await _client.DisposeAsync().ConfigureAwait(false);
+        if (_processes is not null)
+        {
+            await _processes.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _temporaryFolder?.Delete(recursive: true);
+        _closing.Dispose();
+    }
+
+    private void Note(string? guardian)
+    {
+        _lines.Say(guardian is null ? "* no guardian decides now" : $"* the guardian {guardian} decides");
+        if (guardian is not null)
+        {
+            _found.TrySetResult();
+        }
+    }
+
+    /// <summary>The display asks at any time, and can't wait.</summary>
+    private async Task RefreshAsync()
+    {
+        using var timer = new PeriodicTimer(RefreshPeriod);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_closing.Token).ConfigureAwait(false))
+            {
+                _status = (await _client.StatusAsync(_settings.Job).WaitAsync(_closing.Token).ConfigureAwait(false)).Value ?? _status;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Closing.
+        }
+    }
+}

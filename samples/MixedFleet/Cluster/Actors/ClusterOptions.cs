@@ -1,0 +1,29 @@
+using StragglerGuard.Hosting;
+
+namespace MixedFleet.Cluster.Actors;
+
+/// <summary>Options of the processes of a run.</summary>
+internal static class ClusterOptions
+{
+    /// <summary>Of a process that is no guardian.</summary>
+    /// <param name="options">The run's.</param>
+    /// <param name="guardians">All guardians.</param>
+    public static StragglerGuardOptions ForClient(StragglerGuardOptions options, string guardians) => options with
+    {
+        // Where the options name guardians they know the machine's name, too; the launcher's own are on loopback.
+        Cluster = options.Cluster.Guardians.Length > 0
+            ? options.Cluster with { Port = null }
+            : options.Cluster with { Host = "127.0.0.1", BindAddress = "", Port = null, Guardians = guardians },
+    };
+
+    /// <summary>Of one of the launcher's guardians.</summary>
+    /// <param name="options">The run's.</param>
+    /// <param name="port">Where it listens, on loopback.</param>
+    /// <param name="guardians">All of them.</param>
+    /// <param name="ledger">That they share.</param>
+    public static StragglerGuardOptions ForGuardian(StragglerGuardOptions options, int port, string guardians, string ledger) => options with
+    {
+        Ledger = options.Ledger with { Location = ledger },
+        Cluster = options.Cluster with { Host = "127.0.0.1", BindAddress = "", Port = port, Guardians = guardians },
+    };
+}

@@ -1,0 +1,264 @@
+using Akka.Actor;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.Fabric.Wire;
+using StragglerGuard.Guardian;
+using StragglerGuard.Ledger;
+
+namespace StragglerGuard.AkkaCluster.Control;
+
+/// <summary>Answers questions for the guardian that decides: child of the singleton, for as long as that has a ledger.</summary>
+/// <remarks>
+/// It keeps nothing: what was decided it reads from the ledger, so that a guardian that takes over answers as the one before would have. What
+/// may wait, for the ledger or for a report that is being judged, runs beside the actor.
+/// </remarks>
+internal sealed class ControlDesk : ReceiveActor, IWithTimers
+{
+    /// <summary>Nothing new in the ledger for so long is an answer, too: the asker knows who decides.</summary>
+    public static readonly TimeSpan HoldLimit = TimeSpan.FromSeconds(1);
+
+    /// <summary>An envelope and the names of actors come on top of an answer.</summary>
+    private const int AnswerBytesMax = WireFormat.MessageBytesMax - (64 << 10);
+
+    private const int DecisionsBytesMax = 1 << 20;
+    private const int EntriesMax = 4_096;
+    private const int HeldMax = 256;
+    private const int UnderWayMax = 64;
+
+    private readonly GuardianService _service;
+    private readonly ILedgerReader _ledger;
+    private readonly Dictionary<IActorRef, DecisionsQuestion> _held = [];
+    private readonly Action<LedgerEntry> _onDecided;
+    private readonly int _answerBytesMax;
+    private bool _isReading;
+    private bool _readsAgain;
+    private int _underWay;
+
+    /// <summary>For <see cref="PropsOf"/>.</summary>
+    public ControlDesk(GuardianService service, ILedgerReader ledger, int answerBytesMax)
+    {
+        _service = service;
+        _ledger = ledger;
+        _answerBytesMax = answerBytesMax;
+        IActorRef self = Self;
+        _onDecided = _ => self.Tell(LedgerGrew.Instance);
+
+        Receive<DecisionsQuestion>(Hold);
+        Receive<StatusQuestion>(question => AnswerBeside(question, () => StatusOf(question)));
+        Receive<EndQuestion>(question => AnswerBeside(question, () => EndOf(question)));
+        Receive<ModeOrder>(order => AnswerBeside(order, () => Obey(order)));
+        Receive<LedgerGrew>(_ => Read(isTick: false));
+        Receive<HoldIsOver>(_ => Read(isTick: true));
+        Receive<LedgerRead>(Tell);
+        Receive<Answered>(answered =>
+        {
+            _underWay--;
+            answered.To.Tell(answered.Answer);
+        });
+    }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <summary>How to make one.</summary>
+    /// <param name="service">Who decides.</param>
+    /// <param name="ledger">What was decided.</param>
+    /// <param name="answerBytesMax">A larger answer is refused.</param>
+    public static Props PropsOf(GuardianService service, ILedgerReader ledger, int answerBytesMax = AnswerBytesMax) =>
+        Props.Create(() => new ControlDesk(service, ledger, answerBytesMax));
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        _service.Decided += _onDecided;
+        Timers.StartPeriodicTimer(nameof(HoldIsOver), HoldIsOver.Instance, HoldLimit);
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop()
+    {
+        _service.Decided -= _onDecided;
+        foreach ((IActorRef asker, DecisionsQuestion question) in _held)
+        {
+            asker.Tell(Refuse(question, "this guardian stops deciding"));
+        }
+    }
+
+    private void Hold(DecisionsQuestion question)
+    {
+        if (_held.Count >= HeldMax && !_held.ContainsKey(question.ReplyTo))
+        {
+            question.ReplyTo.Tell(Refuse(question, FormattableString.Invariant($"{HeldMax} others listen to the decisions already")));
+            return;
+        }
+
+        _held[question.ReplyTo] = question;
+        Read(isTick: false);
+    }
+
+    /// <summary>Reads beside the actor what those who wait don't know; one read at a time.</summary>
+    private void Read(bool isTick)
+    {
+        if (_held.Count == 0)
+        {
+            return;
+        }
+
+        if (_isReading)
+        {
+            _readsAgain = true;
+            return;
+        }
+
+        _isReading = true;
+        _readsAgain = false;
+        long after = _held.Values.Min(question => question.After ?? long.MaxValue);
+        Task.Run(() => ReadAfter(after, isTick)).PipeTo(Self);
+    }
+
+    private LedgerRead ReadAfter(long after, bool isTick)
+    {
+        try
+        {
+            long last = _ledger.LastSequence;
+            IReadOnlyList<LedgerEntry> entries = after < last ? _ledger.Read(after + 1) : [];
+            return new LedgerRead(after, last, entries, isTick, Fault: null);
+        }
+        catch (Exception fault)
+        {
+            return new LedgerRead(after, 0, [], isTick, fault.Message);
+        }
+    }
+
+    private void Tell(LedgerRead read)
+    {
+        _isReading = false;
+        foreach ((IActorRef asker, DecisionsQuestion question) in _held.ToArray())
+        {
+            if (TellOne(asker, question, read))
+            {
+                _held.Remove(asker);
+            }
+        }
+
+        if (_readsAgain)
+        {
+            Read(isTick: false);
+        }
+    }
+
+    /// <returns>Whether the question is answered.</returns>
+    private bool TellOne(IActorRef asker, DecisionsQuestion question, LedgerRead read)
+    {
+        if (read.Fault is not null)
+        {
+            asker.Tell(Refuse(question, $"the ledger can't be read: {read.Fault}"));
+            return true;
+        }
+
+        if (question.After is not { } after)
+        {
+            asker.Tell(new DecisionsTold(question.Id, _service.Name, read.Last, []));
+            return true;
+        }
+
+        if (after < read.After)
+        {
+            // Asked while the read was under way.
+            _readsAgain = true;
+            return false;
+        }
+
+        var batch = new List<LedgerEntry>();
+        int bytes = 0;
+        bool hasTold = false;
+        foreach (LedgerEntry entry in read.Entries.Where(entry => entry.Sequence > after).Take(EntriesMax))
+        {
+            int more = ControlFormats.BytesOf(entry);
+            if (batch.Count > 0 && bytes + more > DecisionsBytesMax)
+            {
+                Send();
+            }
+
+            batch.Add(entry);
+            bytes += more;
+        }
+
+        if (batch.Count > 0)
+        {
+            Send();
+        }
+        else if (read.IsTick)
+        {
+            asker.Tell(new DecisionsTold(question.Id, _service.Name, after, []));
+            hasTold = true;
+        }
+
+        return hasTold;
+
+        void Send()
+        {
+            asker.Tell(new DecisionsTold(question.Id, _service.Name, batch[^1].Sequence, batch.ToArray()));
+            batch.Clear();
+            (bytes, hasTold) = (0, true);
+        }
+    }
+
+    private void AnswerBeside(ControlQuestion question, Func<ControlAnswer> answer)
+    {
+        if (_underWay >= UnderWayMax)
+        {
+            question.ReplyTo.Tell(Refuse(question, FormattableString.Invariant($"{UnderWayMax} questions wait to be answered already")));
+            return;
+        }
+
+        _underWay++;
+        Task.Run(() => new Answered(question.ReplyTo, AnswerOrRefuse(question, answer))).PipeTo(Self);
+    }
+
+    private ControlAnswer AnswerOrRefuse(ControlQuestion question, Func<ControlAnswer> answer)
+    {
+        try
+        {
+            ControlAnswer given = answer();
+            return ControlFormats.BytesOf(given) is var bytes && bytes > _answerBytesMax
+                ? Refuse(question, FormattableString.Invariant($"the answer has {bytes} bytes, {_answerBytesMax} are allowed"), isFinal: true)
+                : given;
+        }
+        catch (Exception mistake)
+        {
+            return Refuse(question, $"{mistake.GetType().Name}: {mistake.Message}");
+        }
+    }
+
+    private StatusTold StatusOf(StatusQuestion question) => new(question.Id, _service.Name, _service.Status(question.Job));
+
+    private EndTold EndOf(EndQuestion question)
+    {
+        // Of a job that nobody has heard of, the service would remember for ever that somebody asks.
+        bool hasEnded = _service.Status(question.Job) is not null && _service.JobEndedAsync(question.Job, TimeSpan.Zero).GetAwaiter().GetResult();
+        return new EndTold(question.Id, _service.Name, hasEnded);
+    }
+
+    private ModeSet Obey(ModeOrder order)
+    {
+        _service.SetMode(order.Job, order.Mode, order.FromStep, order.Reason);
+        return new ModeSet(order.Id, _service.Name);
+    }
+
+    private ControlRefused Refuse(ControlQuestion question, string reason, bool isFinal = false) =>
+        new(question.Id, _service.Name, isFinal, reason);
+
+    private sealed record LedgerGrew
+    {
+        public static readonly LedgerGrew Instance = new();
+    }
+
+    private sealed record HoldIsOver
+    {
+        public static readonly HoldIsOver Instance = new();
+    }
+
+    private sealed record LedgerRead(long After, long Last, IReadOnlyList<LedgerEntry> Entries, bool IsTick, string? Fault);
+
+    private sealed record Answered(IActorRef To, ControlAnswer Answer);
+}

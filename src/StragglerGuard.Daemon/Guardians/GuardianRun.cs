@@ -1,0 +1,152 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.Daemon.CommandLine;
+using StragglerGuard.Hosting;
+using StragglerGuard.PrometheusNet;
+using StragglerGuard.Telemetry;
+
+namespace StragglerGuard.Daemon.Guardians;
+
+/// <summary>A guardian as the host's service: from the start of the process to its signal.</summary>
+internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService
+{
+    /// <summary>Leaving in order has limits of its own, which add up to less.</summary>
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(20);
+
+    private readonly Lock _gate = new();
+    private GuardianNode? _node;
+    private PrometheusNetPage? _page;
+    private MetricsEndpoint? _metrics;
+    private GuardianStanding _standing;
+    private bool _decided;
+
+    /// <summary>Runs until a signal.</summary>
+    /// <param name="file">The options' file, for messages.</param>
+    /// <param name="options">What it holds.</param>
+    /// <param name="output">A line for every change.</param>
+    /// <param name="error">What keeps it from deciding.</param>
+    /// <returns>See <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string file, StragglerGuardOptions options, TextWriter output, TextWriter error)
+    {
+        // No file and no variable of the environment has a say but the options.
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+        builder.Services.Configure<HostOptions>(limits => limits.ShutdownTimeout = LeaveLimit);
+        builder.Services.AddSingleton<IHostedService>(new GuardianRun(options, output, error));
+        try
+        {
+            using IHost host = builder.Build();
+            await host.RunAsync().ConfigureAwait(false);
+            return ExitCodes.Judged;
+        }
+        catch (Exception refused) when (refused is ArgumentException or EndpointUnavailableException)
+        {
+            // One line for each option.
+            foreach (string line in MessageOf(refused).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            {
+                error.WriteLine(TerminalText.Printable($"{file}: {line}"));
+            }
+
+            return ExitCodes.BadInput;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _node = await GuardianNode.StartAsync(options).ConfigureAwait(false);
+        try
+        {
+            _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
+            await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await StopAsync(CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+
+        Say($"guardian at {options.Cluster.Host}:{options.Cluster.Port} looks for the others: {options.Cluster.Guardians}");
+        if (_metrics is not null)
+        {
+            Say($"metrics at http://{_metrics.Endpoint}/metrics");
+        }
+
+        _node.StandingChanged += Note;
+        Note(_node.Standing);
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_metrics is not null)
+        {
+            await _metrics.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _page?.Dispose();
+        if (_node is not null)
+        {
+            await _node.DisposeAsync().ConfigureAwait(false);
+            Note(GuardianStanding.Left);
+        }
+    }
+
+    private async Task ServeMetricsAsync(GuardianNode node, CancellationToken cancellation)
+    {
+        if (options.Metrics is { Port: > 0 and var port, Address: var address })
+        {
+            _page = new PrometheusNetPage(node.Instruments.Meter, maxSeries: options.Metrics.MaxSeries);
+            _metrics = await MetricsEndpoint.StartAsync(_page, IPAddress.Parse(address), port, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private void Note(GuardianStanding standing)
+    {
+        lock (_gate)
+        {
+            if (standing == _standing)
+            {
+                return;
+            }
+
+            if (_decided)
+            {
+                Say("decides no more");
+            }
+
+            if (_standing == GuardianStanding.Joining && standing != GuardianStanding.Left)
+            {
+                Say($"joined the guardians: {string.Join(", ", _node!.Members)}");
+            }
+
+            _standing = standing;
+            _decided = standing == GuardianStanding.Deciding;
+            switch (standing)
+            {
+                case GuardianStanding.Deciding:
+                    Say("decides from now on");
+                    break;
+                case GuardianStanding.Joining:
+                    Say("looks for the other guardians again");
+                    break;
+                case GuardianStanding.Left:
+                    Say("left");
+                    break;
+            }
+        }
+    }
+
+    private void Say(string line)
+    {
+        output.WriteLine(TerminalText.Printable(line));
+        output.Flush();
+    }
+
+    /// <summary>Without the name of a parameter that .NET puts behind the message of an argument.</summary>
+    private static string MessageOf(Exception refused) => refused is ArgumentException { ParamName: { } name }
+        ? refused.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
+        : refused.Message;
+}
