@@ -69,15 +69,12 @@ internal sealed class ClusterGuardian(int number, string options, string mark) :
     public Task<int> EndedAsync() => Process.Exited.WaitAsync(LineProcess.Patience);
 
     /// <summary>Waits until it has said, of itself, that it decides no longer.</summary>
-    public Task<SaidLine> SaysThatItStoppedAsync() =>
-        Process.LineAsync("that it decides no longer", line => line.StartsWith("standing ", StringComparison.Ordinal) && line != "standing Deciding", DecidingLine() + 1);
+    public Task<SaidLine> SaysThatItStoppedAsync() => Process.LineAsync("that it decides no longer", line => line == "decides no more");
 
     /// <summary>Waits until it has said that it is one of the guardians' cluster.</summary>
     /// <param name="from">What was said before is passed over.</param>
-    public Task<SaidLine> SaysThatItJoinedAsync(TimeSpan from) =>
-        Process.LineAsync("that it stands by", line => line == "standing StandingBy", Process.Lines.Count(line => line.At <= from));
-
-    private int DecidingLine() => Process.Lines.ToList().FindLastIndex(line => line.Text == "standing Deciding");
+    public Task<SaidLine> SaysThatItJoinedAsync(TimeSpan from) => Process.LineAsync(
+        "that it joined", line => line.StartsWith("joined the guardians: ", StringComparison.Ordinal), Process.Lines.Count(line => line.At <= from));
 
     public ValueTask DisposeAsync() => _process?.DisposeAsync() ?? default;
 
