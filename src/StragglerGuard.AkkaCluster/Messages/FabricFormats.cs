@@ -23,6 +23,7 @@ internal static class FabricFormats
         new FabricFormat<ReportReceipt>("receipt", 1, WriteReceipt, ReadReceipt),
         new FabricFormat<PlanOffered>("offer", 1, offered => FabricWire.Encode(offered.Offer), ReadOffer),
         new FabricFormat<AgentGoodbye>("goodbye", 1, WriteGoodbye, ReadGoodbye),
+        .. RollFormats.All,
     ];
 
     private static byte[] WriteHello(AgentHello hello) =>

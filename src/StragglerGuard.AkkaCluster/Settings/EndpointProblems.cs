@@ -76,7 +76,8 @@ internal static class EndpointProblems
     private static bool IsAny(string host) =>
         IPAddress.TryParse(host, out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
 
-    private static bool IsSame(string left, string right) =>
+    /// <summary>Whether two hosts are written differently at most.</summary>
+    public static bool IsSame(string left, string right) =>
         IPAddress.TryParse(left, out IPAddress? first) && IPAddress.TryParse(right, out IPAddress? second)
             ? first.Equals(second)
             : left.Equals(right, StringComparison.OrdinalIgnoreCase);

@@ -122,7 +122,8 @@ internal static class SystemConfig
 
     private static string Membership(ClusterSection section, ClusterRole role, bool isEncrypted)
     {
-        string seeds = string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian, isEncrypted)}\""));
+        // Guardians call the roll before they join: the first of a list would form a cluster of its own while it is cut off from the others.
+        string seeds = role == ClusterRole.Guardian ? "" : string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian, isEncrypted)}\""));
         string name = role == ClusterRole.Guardian ? GuardNames.GuardianRole : GuardNames.AgentRole;
         return $$"""
             akka.cluster {
