@@ -1,6 +1,7 @@
 using System.Globalization;
 using MixedFleet.Pacing;
 using StragglerGuard.Agent;
+using StragglerGuard.AkkaCluster.Ranks;
 using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
@@ -15,7 +16,7 @@ namespace StragglerGuard.ClusterUnderTest;
 /// <param name="guard">The rank's guard.</param>
 /// <param name="communicator">All ranks of the job.</param>
 /// <param name="say">Takes a line for whoever started the process.</param>
-internal sealed class PacedTraining(RankGuard guard, Communicator communicator, Action<string> say)
+internal sealed class PacedTraining(RankGuard guard, Communicator communicator, Action<string> say) : IRankWork
 {
     /// <summary>Micro-batches of a global batch.</summary>
     public const int MicroBatches = 20;
@@ -40,8 +41,7 @@ internal sealed class PacedTraining(RankGuard guard, Communicator communicator, 
     /// <summary>Asks for the job's end: all ranks end after the same step, at once where this is rank 0's process.</summary>
     public void AskToEnd() => _isAskedToEnd = true;
 
-    /// <summary>Does the next step.</summary>
-    /// <returns>Whether there is another.</returns>
+    /// <inheritdoc/>
     public bool Advance()
     {
         JobPlan plan = guard.Plan;

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using StragglerGuard.Agent;
+using StragglerGuard.AkkaCluster.Agents;
+using StragglerGuard.AkkaCluster.Ranks;
 using StragglerGuard.ClusterUnderTest;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
@@ -39,21 +41,28 @@ using TcpTransport transport = TcpTransport.Connect(
     new TcpIdentity(rank, "a token of the tests"), options.Collectives.ToTransportOptions());
 using var device = new CpuDevice();
 using var communicator = new Communicator(transport, device);
-await using IAgentFabric fabric = new WebSocketAgentFabric(new Uri(Environment.GetEnvironmentVariable("GUARD_URI")!), "a token of the tests");
+await using var fabric = AkkaAgentFabric.Connect(options, warning => Say($"warned {warning.ReplaceLineEndings(" ")}"));
 var node = new NodeId($"node-{rank.Value}");
 using var agent = new NodeAgent(fabric, node, options.Agent);
 RankEnrollment enrollment = RankEnrollment.DataParallel(
     new JobId(options.Job), node, new DeviceClass("H100"), communicator, PacedTraining.MicroBatches);
+RankEnd end;
 using (RankGuard guard = agent.Join(enrollment, communicator))
 {
     var training = new PacedTraining(guard, communicator, Say);
     new Thread(() => Listen(training)) { IsBackground = true, Name = "orders" }.Start();
-    while (training.Advance())
+    end = await fabric.RunRanks([training]).EndOf(0);
+    if (end.Cause is null)
     {
+        // The connections stay open until all have read the last step.
+        communicator.Barrier();
     }
+}
 
-    // The connections stay open until all have read the last step.
-    communicator.Barrier();
+if (end.Cause is not null)
+{
+    Console.Error.WriteLine(end.Cause);
+    return 1;
 }
 
 return 0;
