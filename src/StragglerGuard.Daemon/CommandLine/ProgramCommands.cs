@@ -31,7 +31,14 @@ internal static class ProgramCommands
             return ExitCodes.BadInput;
         }
 
-        return words.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        var invocation = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+        if (words.CommandResult.Command.Name == GuardianCommand.Name)
+        {
+            // Its host hears the signals: a guardian that leaves in order may take longer than a command that is to end.
+            invocation.ProcessTerminationTimeout = null;
+        }
+
+        return words.Invoke(invocation);
     }
 
     private static Command Build(TextWriter output, TextWriter error)
