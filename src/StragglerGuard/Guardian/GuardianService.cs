@@ -32,10 +32,7 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>However short the interval is, an agent may lose its connection, and come back.</summary>
     private const double StandbySilentSecondsMin = 10;
 
-    /// <summary>
-    /// Between two writings of the metrics lies so many times what one takes: percentiles of a hundred thousand ranks are no matter of a
-    /// quarter of a second.
-    /// </summary>
+    /// <summary>Between two writings of the metrics lies so many times what one takes: percentiles of many ranks take a while.</summary>
     private const int PublishPauseFactor = 9;
 
     private readonly IGuardianPort _port;
@@ -119,6 +116,9 @@ public sealed class GuardianService : IAsyncDisposable
 
     /// <summary>What this guardian is called in the ledger: machine, process, and since when.</summary>
     public string Name => _commitments.Name;
+
+    /// <summary>What keeps it from writing its ledger, in words, and whether that is for good: another one has it. Null where nothing does.</summary>
+    internal (string? Reason, bool IsFinal) LedgerTrouble => _commitments.LedgerTrouble;
 
     /// <summary>
     /// Changes what the guardian may do for a job, from a step on, whatever was said before about later steps; holds for its later
