@@ -30,8 +30,7 @@ internal static class ClusterParts
     /// <summary>What a rank's process trains by.</summary>
     /// <param name="run">The run, with the job's name.</param>
     /// <param name="guardians">All of them, as <c>cluster.guardians</c>.</param>
-    /// <param name="say">Told what goes wrong, in a sentence.</param>
-    public static IRankEngine StartEngine(RunSettings run, string guardians, Action<string> say) => ActorEngine.Start(run, guardians, say);
+    public static IRankEngine StartEngine(RunSettings run, string guardians) => ActorEngine.Start(run, guardians);
 #else
     /// <summary>Why there is none; null where there is.</summary>
     public static string? WhyLeftOut => "this build was made without Akka.NET: build with -p:FullStack=true";
@@ -44,7 +43,7 @@ internal static class ClusterParts
     public static Task<int> RunGuardianAsync(RunSettings settings) => Task.FromResult(ExitCodes.BadInput);
 
     /// <summary>See the full stack.</summary>
-    public static IRankEngine StartEngine(RunSettings run, string guardians, Action<string> say) =>
+    public static IRankEngine StartEngine(RunSettings run, string guardians) =>
         throw new GuardUnavailableException($"--fabric akka: {WhyLeftOut}", ExitCodes.BadInput);
 #endif
 }

@@ -35,7 +35,7 @@ internal sealed class RankProcess(RunSettings settings)
         RunSettings run = settings with { Options = settings.Options with { Job = assignment.Job } };
         using IRankEngine engine = assignment.Guardian is { } guardian
             ? new ThreadEngine(new WebSocketAgentFabric(guardian, assignment.Token))
-            : ClusterParts.StartEngine(run, assignment.Guardians!, line => Complain($"rank {assignment.Slot}: {line}"));
+            : ClusterParts.StartEngine(run, assignment.Guardians!);
         using var agent = new NodeAgent(engine.Fabric, node, settings.Options.Agent);
         var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
         new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();

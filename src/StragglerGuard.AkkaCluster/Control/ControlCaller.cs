@@ -1,4 +1,5 @@
 using Akka.Actor;
+using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Collectives;
 using StragglerGuard.Ledger;
@@ -19,13 +20,16 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     /// <summary>How often is looked whether something is late.</summary>
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>No answer for so long may be the way's fault.</summary>
+    private const long DoubtNs = 2 * NsPerSecond;
+
     /// <summary>A question without an answer is asked again after this long.</summary>
     private const long AskAgainNs = NsPerSecond;
 
     /// <summary>Whoever decides answers once a second, even where there is nothing new: after so long a silence nobody does.</summary>
     private const long SilenceNs = 3 * NsPerSecond;
 
-    private readonly Action<ControlQuestion> _send;
+    private readonly IActorRef _way;
     private readonly ControlListener _listener;
     private readonly Dictionary<long, Pending> _pending = [];
     private long _lastId;
@@ -33,14 +37,15 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     private long _followId;
     private long _followedAtNs;
     private long _heardNs = MonotonicClock.NowNs();
+    private long _waitingSinceNs = MonotonicClock.NowNs();
     private long? _after;
 
     /// <summary>Begins to answer questions; follows when it is told to.</summary>
-    /// <param name="send">The way to whoever decides; called on this actor's thread.</param>
+    /// <param name="way">Takes questions to whoever decides.</param>
     /// <param name="listener">Who is told.</param>
-    public ControlCaller(Action<ControlQuestion> send, ControlListener listener)
+    public ControlCaller(IActorRef way, ControlListener listener)
     {
-        _send = send;
+        _way = way;
         _listener = listener;
         Receive<FollowFrom>(Begin);
         Receive<Ask>(Begin);
@@ -80,9 +85,10 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     {
         long id = ++_lastId;
         long nowNs = MonotonicClock.NowNs();
+        _waitingSinceNs = _pending.Count == 0 ? nowNs : _waitingSinceNs;
         var pending = new Pending(ask, ask.Question(id, Self), nowNs + (long)(ask.Within.TotalSeconds * NsPerSecond)) { SentNs = nowNs };
         _pending[id] = pending;
-        _send(pending.Question);
+        _way.Tell(pending.Question);
     }
 
     private void Hear(ControlAnswer answer)
@@ -96,6 +102,8 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
 
     private void Hear(ControlRefused refused)
     {
+        // Nobody decides, but the way leads to whoever will.
+        _waitingSinceNs = MonotonicClock.NowNs();
         if (_pending.TryGetValue(refused.Id, out Pending? pending))
         {
             pending.Refusal = refused.Reason;
@@ -138,7 +146,7 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
     {
         _followId = ++_lastId;
         _followedAtNs = MonotonicClock.NowNs();
-        _send(new DecisionsQuestion(_followId, Self, _after));
+        _way.Tell(new DecisionsQuestion(_followId, Self, _after));
     }
 
     private void LookAtTheClock()
@@ -154,8 +162,14 @@ internal sealed class ControlCaller : ReceiveActor, IWithTimers
             else if (nowNs - pending.SentNs >= AskAgainNs)
             {
                 pending.SentNs = nowNs;
-                _send(pending.Question);
+                _way.Tell(pending.Question);
             }
+        }
+
+        bool isWaiting = _follows || _pending.Count > 0;
+        if (isWaiting && nowNs - Math.Max(_heardNs, _waitingSinceNs) >= DoubtNs)
+        {
+            _way.Tell(WayInDoubt.Instance);
         }
 
         if (_follows && nowNs - _followedAtNs >= AskAgainNs + (long)(ControlDesk.HoldLimit.TotalSeconds * NsPerSecond))

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Akka.Actor;
-using Akka.Cluster.Tools.Client;
+using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Core;
@@ -35,19 +35,20 @@ public sealed class GuardClient : IAsyncDisposable
 
     private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(5);
 
-    private readonly ActorSystem? _owned;
+    private readonly ActorSystem _system;
     private readonly IActorRef _caller;
     private readonly string _guardians;
     private volatile string? _guardian;
     private volatile string? _lastFault;
     private int _disposed;
 
-    private GuardClient(ActorSystem system, bool ownsSystem, string guardians, Action<ControlQuestion> send)
+    private GuardClient(ActorSystem system, string guardians, Props way)
     {
-        _owned = ownsSystem ? system : null;
+        _system = system;
         _guardians = guardians;
+        IActorRef to = system.ActorOf(way, "stragglerguard-way");
         var listener = new ControlListener(Tell, Note);
-        _caller = system.ActorOf(Props.Create(() => new ControlCaller(send, listener)), "stragglerguard-control");
+        _caller = system.ActorOf(Props.Create(() => new ControlCaller(to, listener)), "stragglerguard-control");
     }
 
     /// <summary>How long a question waits for an answer where no other time is said: longer than a takeover takes.</summary>
@@ -77,21 +78,18 @@ public sealed class GuardClient : IAsyncDisposable
     /// The options; <see cref="StragglerGuardOptions.Cluster"/> names the guardians and this process's host. Its port is not used: a client
     /// takes a free one.
     /// </param>
+    /// <param name="onSaid">Takes warnings, in a sentence each, on a thread of the client; null: nobody hears them.</param>
     /// <exception cref="ArgumentException">An option is out of its range, missing or contradicts another; the message names every such option.</exception>
     /// <exception cref="EndpointUnavailableException">The address is not this machine's.</exception>
-    public static async Task<GuardClient> ConnectAsync(StragglerGuardOptions options)
+    public static async Task<GuardClient> ConnectAsync(StragglerGuardOptions options, Action<string>? onSaid = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ClusterSettings settings = ClusterSettings.ReadOrThrow(
             options with { Cluster = options.Cluster with { Port = null } }, ClusterRole.AgentClient);
-        ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, static _ => { })).ConfigureAwait(false);
+        ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, onSaid ?? (static _ => { }))).ConfigureAwait(false);
         try
         {
-            IActorRef client = system.ActorOf(ClusterClient.Props(ClusterClientSettings.Create(system).WithInitialContacts(
-                [.. options.Cluster.GuardianEndpoints.Select(guardian => ActorPath.Parse($"{SystemConfig.AddressOf(guardian, settings.Trust is not null)}/system/receptionist"))])));
-            return new GuardClient(
-                system, ownsSystem: true, options.Cluster.Guardians,
-                question => client.Tell(new ClusterClient.Send(GuardNames.SingletonProxyPath, question, localAffinity: true)));
+            return new GuardClient(system, options.Cluster.Guardians, Props.Create(() => new ClientWay(settings.Guardians.ToArray())));
         }
         catch
         {
@@ -99,13 +97,6 @@ public sealed class GuardClient : IAsyncDisposable
             throw;
         }
     }
-
-    /// <summary>A client in somebody else's system.</summary>
-    /// <param name="system">Not ended with the client.</param>
-    /// <param name="guardians">What an answer that never came calls them.</param>
-    /// <param name="send">The way to whoever decides.</param>
-    internal static GuardClient Over(ActorSystem system, string guardians, Action<ControlQuestion> send) =>
-        new(system, ownsSystem: false, guardians, send);
 
     /// <summary>Begins to tell <see cref="Decided"/> and <see cref="GuardianChanged"/>; once.</summary>
     /// <param name="after">The last entry of the ledger that is known already, 0 or more; null: what was decided before now is not told.</param>
@@ -184,10 +175,7 @@ public sealed class GuardClient : IAsyncDisposable
 
         // PostStop gives those who wait their answer.
         await _caller.GracefulStop(s_stopLimit).ConfigureAwait(false);
-        if (_owned is not null)
-        {
-            await _owned.Terminate().ConfigureAwait(false);
-        }
+        await _system.Terminate().ConfigureAwait(false);
     }
 
     private async Task<(ControlAnswer Answer, string Reason)> AskAsync(Func<long, IActorRef, ControlQuestion> question, TimeSpan? within)

@@ -49,7 +49,7 @@ public sealed class GuardClientTests
         await using GuardClient client = await GuardClient.ConnectAsync(guardians.OptionsOf(1));
         ConcurrentQueue<LedgerEntry> told = [];
         ConcurrentQueue<string?> deciding = [];
-        client.Decided += told.Enqueue;
+        client.Decided += entry => guardians.Note(() => told.Enqueue(entry));
         client.GuardianChanged += deciding.Enqueue;
         client.Follow(after: 0);
 
