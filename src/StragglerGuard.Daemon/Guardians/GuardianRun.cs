@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,6 +11,7 @@ using StragglerGuard.Telemetry;
 namespace StragglerGuard.Daemon.Guardians;
 
 /// <summary>A guardian as the host's service: from the start of the process to its signal.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The host stops what it has started, which disposes of it.")]
 internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService
 {
     /// <summary>Leaving in order has limits of its own, which add up to less.</summary>
@@ -21,6 +23,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     private MetricsEndpoint? _metrics;
     private GuardianStanding _standing;
     private bool _decided;
+    private bool _leaves;
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="file">The options' file, for messages.</param>
@@ -89,6 +92,11 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
         _page?.Dispose();
         if (_node is not null)
         {
+            lock (_gate)
+            {
+                _leaves = true;
+            }
+
             await _node.DisposeAsync().ConfigureAwait(false);
             Note(GuardianStanding.Left);
         }
@@ -129,7 +137,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
                 case GuardianStanding.Deciding:
                     Say("decides from now on");
                     break;
-                case GuardianStanding.Joining:
+                case GuardianStanding.Joining when !_leaves:
                     Say("looks for the other guardians again");
                     break;
                 case GuardianStanding.Left:
