@@ -87,7 +87,8 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
 
         await guardians.StartAsync(2);
 
-        await guardians.When(() => guardians.DecidingNow == 1 && guardians.Nodes.All(node => node!.Members.Count == 3));
+        await guardians.WhenAllStand();
+        guardians.Nodes.Should().OnlyContain(node => node!.Members.Count == 3);
         guardians.Complaints.Should().Contain(complaint => complaint.Contains("gives way")).And.Contain(complaint => complaint.Contains("is written by"));
     }
 
