@@ -23,7 +23,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     private IActorRef _intake = ActorRefs.Nobody;
 
     /// <param name="port">Whose actor this is.</param>
-    /// <param name="way">Takes messages for whichever guardian decides, and <see cref="WayInDoubt"/>.</param>
+    /// <param name="way">Takes messages for whichever guardian decides, <see cref="WayInDoubt"/> and <see cref="WayServes"/>.</param>
     public AgentActor(AgentPort port, IActorRef way)
     {
         _port = port;
@@ -75,6 +75,13 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
             case GuardianWelcome welcome:
                 Welcome(welcome);
                 break;
+            case GuardianFarewell farewell when farewell.Guardian == _port.Guardian:
+                _window.Farewell();
+                Look();
+                break;
+            case GuardianFarewell:
+                // Another one has welcomed this agent already.
+                break;
             case PlanOffered offered:
                 Deliver(offered.Offer);
                 break;
@@ -115,6 +122,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     {
         long nowNs = NowNs;
         _intake = welcome.Intake;
+        _way.Tell(WayServes.Instance);
         _port.ShowWelcome(welcome.Guardian, nowNs);
 
         // An actor that was started anew knows nothing of what the one before it had taken in.

@@ -14,6 +14,12 @@ internal sealed class WayInDoubt
     public static readonly WayInDoubt Instance = new();
 }
 
+/// <summary>An agent had an answer by this way.</summary>
+internal sealed class WayServes
+{
+    public static readonly WayServes Instance = new();
+}
+
 /// <summary>Hands messages to whichever guardian decides, through any guardian that can be reached: for agents that are no members.</summary>
 internal sealed class ClientWay(IReadOnlyCollection<Address> guardians) : UntypedActor
 {
@@ -38,6 +44,10 @@ internal sealed class ClientWay(IReadOnlyCollection<Address> guardians) : Untype
             case WayInDoubt:
                 Doubt();
                 break;
+            case WayServes:
+                // When it fails next is another matter: guardians that die one after the other must not find agents that have lost patience.
+                _renewalNs = RenewalMinNs;
+                break;
             default:
                 Unhandled(message);
                 break;
@@ -53,8 +63,7 @@ internal sealed class ClientWay(IReadOnlyCollection<Address> guardians) : Untype
         long sinceNs = MonotonicClock.NowNs() - _renewedNs;
         if (sinceNs >= _renewalNs)
         {
-            // One that served for long and then failed is another matter than one that never found anybody.
-            _renewalNs = sinceNs > 2 * RenewalMaxNs ? RenewalMinNs : Math.Min(_renewalNs * 2, RenewalMaxNs);
+            _renewalNs = Math.Min(_renewalNs * 2, RenewalMaxNs);
             Renew();
         }
     }
@@ -88,7 +97,7 @@ internal sealed class MemberWay : UntypedActor
             case IFabricMessage outgoing:
                 _proxy.Forward(outgoing);
                 break;
-            case WayInDoubt:
+            case WayInDoubt or WayServes:
                 // The cluster knows better than anybody here where the guardian is.
                 break;
             default:

@@ -99,6 +99,9 @@ internal sealed class ReportWindow
         return acknowledged;
     }
 
+    /// <summary>The guardian hands over: it takes nothing more, and the next one is to be looked for from now on.</summary>
+    public void Farewell() => (_guardian, _helloNs, _askedNs) = (null, null, null);
+
     /// <summary>A guardian has answered a hello.</summary>
     /// <param name="guardian">Which; one that began anew is another one.</param>
     /// <param name="nowNs">ns.</param>

@@ -48,6 +48,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
                 agent.ReplyTo.Tell(plan, Context.Parent);
             }
         });
+        Receive<GuardianFarewell>(farewell =>
+        {
+            foreach (Agent agent in _agents.Values)
+            {
+                agent.ReplyTo.Tell(farewell, Context.Parent);
+            }
+        });
         Receive<ForgetSilent>(_ =>
         {
             long nowNs = MonotonicClock.NowNs();

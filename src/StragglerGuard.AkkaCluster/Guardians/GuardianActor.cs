@@ -154,6 +154,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         GuardianStay stay = _stay!;
         _stay = null;
         stay.Fabric.HandOver();
+        _coordinator.Tell(new GuardianFarewell(stay.Service.Name));
         _post.ShowGone();
         Become(HandingOver);
         Task.WhenAny(_post.ReleaseAsync(Task.FromResult(stay)), Task.Delay(HandOverMax)).PipeTo(Self, success: _ => Released.Instance);

@@ -23,6 +23,7 @@ internal static class FabricFormats
         new FabricFormat<ReportReceipt>("receipt", 1, WriteReceipt, ReadReceipt),
         new FabricFormat<PlanOffered>("offer", 1, offered => FabricWire.Encode(offered.Offer), ReadOffer),
         new FabricFormat<AgentGoodbye>("goodbye", 1, WriteGoodbye, ReadGoodbye),
+        new FabricFormat<GuardianFarewell>("farewell", 1, WriteFarewell, ReadFarewell),
         .. RollFormats.All,
         .. ControlFormats.All,
     ];
@@ -77,6 +78,14 @@ internal static class FabricFormats
     {
         GoodbyeMessage read = GoodbyeMessage.Parser.ParseFrom(bytes);
         return IsName(read.Node) ? new AgentGoodbye(new NodeId(read.Node)) : NoName("node", read.Node);
+    }
+
+    private static byte[] WriteFarewell(GuardianFarewell farewell) => new FarewellMessage { Guardian = farewell.Guardian }.ToByteArray();
+
+    private static FabricReading<GuardianFarewell> ReadFarewell(byte[] bytes, ExtendedActorSystem system)
+    {
+        FarewellMessage read = FarewellMessage.Parser.ParseFrom(bytes);
+        return IsName(read.Guardian) ? new GuardianFarewell(read.Guardian) : NoName("guardian", read.Guardian);
     }
 
     private static bool IsName(string text) => text.Length is > 0 and <= NameLengthMax;

@@ -34,6 +34,10 @@ internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage;
 /// <param name="Node">Whose agent.</param>
 internal sealed record AgentGoodbye(NodeId Node) : IFabricMessage;
 
+/// <summary>The guardian hands over: another one is to be looked for.</summary>
+/// <param name="Guardian">Its name in the ledger: who was welcomed by another one meanwhile need not look.</param>
+internal sealed record GuardianFarewell(string Guardian) : IFabricMessage;
+
 /// <summary>Bytes that are no message of this program's, or of a newer one; never sent.</summary>
 /// <param name="Manifest">What they called themselves, cut short and without control characters.</param>
 /// <param name="Reason">Why they can't be read.</param>

@@ -87,6 +87,24 @@ public sealed class AgentActorTests : IDisposable
     }
 
     [Fact]
+    public async Task Agent_WhoseGuardianHandsOver_LooksForTheNextAtOnceAndSendsItTheUnacknowledged()
+    {
+        await Heard<AgentHello>(_way);
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        await Sent(1);
+
+        _port.Actor.Tell(new GuardianFarewell("somebody else"));
+        _port.Actor.Tell(new GuardianFarewell("g"));
+
+        // No time passes here but what the test says: without the farewell none would come.
+        await Heard<AgentHello>(_way);
+        _port.Report(Reports.Report(2));
+        Welcome("h");
+        (await Sent(2)).Select(report => (report.Report.Sequence, report.WantsReceipt)).Should().Equal((1, true), (2, true));
+    }
+
+    [Fact]
     public async Task Agent_WelcomedAgainByTheSameGuardian_SendsNothingTwice()
     {
         Welcome("g");
