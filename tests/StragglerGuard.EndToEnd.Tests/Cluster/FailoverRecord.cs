@@ -41,19 +41,29 @@ internal static class FailoverRecord
         return entries;
     }
 
-    /// <summary>A rank that is slow is not found slow again, by whatever guardian, and one that isn't is not cleared: who takes over knows the ledger.</summary>
+    /// <summary>
+    /// A guardian finds no rank slow again that it knows to be, and clears none that isn't. What stands from one before it is cleared, or found
+    /// anew where the rank had recovered while nobody looked.
+    /// </summary>
     private static void CheckVerdicts(IReadOnlyList<LedgerEntry> entries)
     {
-        HashSet<int> slow = [];
+        HashSet<int> inherited = [];
+        HashSet<int> own = [];
         foreach (LedgerEntry entry in entries)
         {
             switch (entry.Decision)
             {
+                case GuardianTookOver:
+                    inherited.UnionWith(own);
+                    own.Clear();
+                    break;
                 case StragglerFound { Verdict.Rank: { } rank }:
-                    slow.Add(rank.Value).Should().BeTrue("entry {0} finds {1} slow, which it is known to be", entry.Sequence, rank);
+                    inherited.Remove(rank.Value);
+                    own.Add(rank.Value).Should().BeTrue("entry {0} finds {1} slow, which it is known to be", entry.Sequence, rank);
                     break;
                 case StragglerCleared cleared:
-                    slow.Remove(cleared.Rank.Value).Should().BeTrue("entry {0} clears {1}, which was not slow", entry.Sequence, cleared.Rank);
+                    (own.Remove(cleared.Rank.Value) | inherited.Remove(cleared.Rank.Value)).Should().BeTrue(
+                        "entry {0} clears {1}, which was not slow", entry.Sequence, cleared.Rank);
                     break;
             }
         }
