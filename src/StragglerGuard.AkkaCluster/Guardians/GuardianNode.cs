@@ -2,7 +2,6 @@ using System.Net;
 using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
-using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Collectives;
 using StragglerGuard.Hosting;
@@ -135,10 +134,7 @@ public sealed class GuardianNode : IAsyncDisposable
                 "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next", nameof(options));
         }
 
-        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership))
-        {
-            ControlDesk = stay => ControlDesk.PropsOf(stay.Service, stay.Ledger),
-        });
+        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
     }
 
     /// <summary>As the other, with what is claimed.</summary>

@@ -10,7 +10,7 @@ using StragglerGuard.Telemetry;
 namespace StragglerGuard.Daemon.Guardians;
 
 /// <summary>A guardian as the host's service: from the start of the process to its signal.</summary>
-internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService
+internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService, IAsyncDisposable
 {
     /// <summary>Leaving in order has limits of its own, which add up to less.</summary>
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(20);
@@ -31,10 +31,11 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     public static async Task<int> RunAsync(string file, StragglerGuardOptions options, TextWriter output, TextWriter error)
     {
         // No file and no variable of the environment has a say but the options.
+        await using var run = new GuardianRun(options, output, error);
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
         builder.Services.Configure<HostOptions>(limits => limits.ShutdownTimeout = LeaveLimit);
-        builder.Services.AddSingleton<IHostedService>(new GuardianRun(options, output, error));
+        builder.Services.AddSingleton<IHostedService>(run);
         try
         {
             using IHost host = builder.Build();
@@ -57,17 +58,8 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _node = await GuardianNode.StartAsync(options).ConfigureAwait(false);
-        try
-        {
-            _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
-            await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            await StopAsync(CancellationToken.None).ConfigureAwait(false);
-            throw;
-        }
-
+        _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
+        await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
         Say($"guardian at {options.Cluster.Host}:{options.Cluster.Port} looks for the others: {options.Cluster.Guardians}");
         if (_metrics is not null)
         {
@@ -79,7 +71,10 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <summary>Leaves in order, also where it was not started whole.</summary>
+    public async ValueTask DisposeAsync()
     {
         if (_metrics is not null)
         {
@@ -90,7 +85,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
         if (_node is not null)
         {
             await _node.DisposeAsync().ConfigureAwait(false);
-            Note(GuardianStanding.Left);
+            Note(_node.Standing);
         }
     }
 
