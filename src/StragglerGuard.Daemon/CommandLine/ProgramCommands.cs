@@ -31,7 +31,11 @@ internal static class ProgramCommands
             return ExitCodes.BadInput;
         }
 
-        return words.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        // Signals are a command's own to handle.
+        return words.Invoke(new InvocationConfiguration
+        {
+            Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+        });
     }
 
     private static Command Build(TextWriter output, TextWriter error)

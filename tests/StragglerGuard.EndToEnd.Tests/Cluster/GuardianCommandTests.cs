@@ -55,13 +55,17 @@ public sealed class GuardianCommandTests(ITestOutputHelper log) : IDisposable
     {
         await using SampleRun run = SampleRun.StartDaemon(
             log, _folder, "guardian", "--options",
-            _folder.Write("guard.json", """{ "cluster": { "host": "0.0.0.0", "port": 7100, "guardians": "127.0.0.1:7101" } }"""));
+            _folder.Write("guard.json", """{ "cluster": { "host": "10.1.2.3", "guardians": "127.0.0.1:7101, 127.0.0.1:7102" } }"""));
 
         RunOutcome outcome = await run.EndAsync();
 
         outcome.ExitCode.Should().Be(2);
         outcome.Output.Should().BeEmpty();
-        outcome.Errors.Should().HaveCountGreaterThan(1).And.OnlyContain(line => line.Contains("guard.json: cluster."));
+        outcome.Errors.Should().HaveCount(3);
+        foreach (string key in new[] { "cluster.port", "cluster.host", "ledger.location" })
+        {
+            outcome.Errors.Should().ContainSingle(line => line.StartsWith($"guard.json: {key}: "));
+        }
     }
 
     private static string Options(int port, int guardian, int? metrics) => string.Create(
