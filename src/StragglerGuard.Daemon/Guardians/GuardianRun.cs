@@ -21,6 +21,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     private MetricsEndpoint? _metrics;
     private GuardianStanding _standing;
     private bool _decided;
+    private volatile bool _isLeaving;
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="file">The options' file, for messages.</param>
@@ -76,6 +77,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     /// <summary>Leaves in order, also where it was not started whole.</summary>
     public async ValueTask DisposeAsync()
     {
+        _isLeaving = true;
         if (_metrics is not null)
         {
             await _metrics.DisposeAsync().ConfigureAwait(false);
@@ -124,7 +126,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
                 case GuardianStanding.Deciding:
                     Say("decides from now on");
                     break;
-                case GuardianStanding.Joining:
+                case GuardianStanding.Joining when !_isLeaving:
                     Say("looks for the other guardians again");
                     break;
                 case GuardianStanding.Left:
