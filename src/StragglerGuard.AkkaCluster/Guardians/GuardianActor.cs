@@ -1,4 +1,5 @@
 using Akka.Actor;
+using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Ledger;
 
@@ -75,11 +76,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         {
             _beginning = null;
             _stay = claimed.Stay;
-            if (_post.ControlDesk is { } desk)
-            {
-                _desk = Context.ActorOf(desk(_stay));
-            }
-
+            _desk = Context.ActorOf(ControlDesk.PropsOf(_stay.Service, _stay.Ledger));
             _claimAgain = ClaimAgainMin;
             Timers.StartPeriodicTimer(nameof(CheckClaim), CheckClaim.Instance, LookAtClaim);
             Become(Serving);
@@ -153,6 +150,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
     {
         GuardianStay stay = _stay!;
         _stay = null;
+        Context.Stop(_desk);
         stay.Fabric.HandOver();
         _coordinator.Tell(new GuardianFarewell(stay.Service.Name));
         _post.ShowGone();

@@ -2,7 +2,6 @@ using System.Net;
 using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
-using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Collectives;
 using StragglerGuard.Hosting;
@@ -129,16 +128,18 @@ public sealed class GuardianNode : IAsyncDisposable
     public static Task<GuardianNode> StartAsync(StragglerGuardOptions options, IJobMembership? membership = null)
     {
         GuardParts.Check(options, membership);
+        List<string> problems = [.. ClusterSettings.Read(options, ClusterRole.Guardian, TimeProvider.System.GetUtcNow()).Problems];
         if (options.Ledger.Location.Length == 0 && options.Cluster.GuardianEndpoints.Count > 1)
         {
-            throw new ArgumentException(
-                "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next", nameof(options));
+            problems.Add("ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next");
         }
 
-        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership))
+        if (problems.Count > 0)
         {
-            ControlDesk = stay => ControlDesk.PropsOf(stay.Service, stay.Ledger),
-        });
+            throw new ArgumentException(string.Join(Environment.NewLine, problems), nameof(options));
+        }
+
+        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
     }
 
     /// <summary>As the other, with what is claimed.</summary>

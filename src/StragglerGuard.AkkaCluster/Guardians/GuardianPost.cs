@@ -37,9 +37,6 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
     /// <summary>The instruments of this process.</summary>
     public GuardInstruments Instruments { get; } = instruments;
 
-    /// <summary>Makes the actor that answers questions about a stay; null for none.</summary>
-    public Func<GuardianStay, Props>? ControlDesk { get; init; }
-
     /// <summary>How far the guardian is here.</summary>
     public GuardianPhase Phase
     {

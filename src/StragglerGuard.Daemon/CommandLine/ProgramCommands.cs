@@ -31,14 +31,11 @@ internal static class ProgramCommands
             return ExitCodes.BadInput;
         }
 
-        var invocation = new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false };
-        if (words.CommandResult.Command.Name == GuardianCommand.Name)
+        // Signals are a command's own to handle.
+        return words.Invoke(new InvocationConfiguration
         {
-            // Its host hears the signals: a guardian that leaves in order may take longer than a command that is to end.
-            invocation.ProcessTerminationTimeout = null;
-        }
-
-        return words.Invoke(invocation);
+            Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+        });
     }
 
     private static Command Build(TextWriter output, TextWriter error)

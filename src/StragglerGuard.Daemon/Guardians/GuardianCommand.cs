@@ -7,8 +7,6 @@ namespace StragglerGuard.Daemon.Guardians;
 /// <summary><c>stragglerguard guardian</c>: one of several guardians that stand in for each other.</summary>
 internal static class GuardianCommand
 {
-    public const string Name = "guardian";
-
     public static Command Build(TextWriter output, TextWriter error)
     {
         var options = new Option<string>("--options")
@@ -18,7 +16,7 @@ internal static class GuardianCommand
             HelpName = "FILE",
         };
         var command = new CommandWithNotes(
-            Name,
+            "guardian",
             "Runs one of several guardians that stand in for each other: one decides, another takes over when it is gone.",
             [
                 "Signals:",

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -11,8 +10,7 @@ using StragglerGuard.Telemetry;
 namespace StragglerGuard.Daemon.Guardians;
 
 /// <summary>A guardian as the host's service: from the start of the process to its signal.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "The host stops what it has started, which disposes of it.")]
-internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService
+internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter output, TextWriter error) : IHostedService, IAsyncDisposable
 {
     /// <summary>Leaving in order has limits of its own, which add up to less.</summary>
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(20);
@@ -23,7 +21,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     private MetricsEndpoint? _metrics;
     private GuardianStanding _standing;
     private bool _decided;
-    private bool _leaves;
+    private volatile bool _isLeaving;
 
     /// <summary>Runs until a signal.</summary>
     /// <param name="file">The options' file, for messages.</param>
@@ -34,10 +32,11 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     public static async Task<int> RunAsync(string file, StragglerGuardOptions options, TextWriter output, TextWriter error)
     {
         // No file and no variable of the environment has a say but the options.
+        await using var run = new GuardianRun(options, output, error);
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
         builder.Services.Configure<HostOptions>(limits => limits.ShutdownTimeout = LeaveLimit);
-        builder.Services.AddSingleton<IHostedService>(new GuardianRun(options, output, error));
+        builder.Services.AddSingleton<IHostedService>(run);
         try
         {
             using IHost host = builder.Build();
@@ -60,17 +59,8 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _node = await GuardianNode.StartAsync(options).ConfigureAwait(false);
-        try
-        {
-            _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
-            await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            await StopAsync(CancellationToken.None).ConfigureAwait(false);
-            throw;
-        }
-
+        _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
+        await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
         Say($"guardian at {options.Cluster.Host}:{options.Cluster.Port} looks for the others: {options.Cluster.Guardians}");
         if (_metrics is not null)
         {
@@ -82,8 +72,12 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <summary>Leaves in order, also where it was not started whole.</summary>
+    public async ValueTask DisposeAsync()
     {
+        _isLeaving = true;
         if (_metrics is not null)
         {
             await _metrics.DisposeAsync().ConfigureAwait(false);
@@ -92,13 +86,8 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
         _page?.Dispose();
         if (_node is not null)
         {
-            lock (_gate)
-            {
-                _leaves = true;
-            }
-
             await _node.DisposeAsync().ConfigureAwait(false);
-            Note(GuardianStanding.Left);
+            Note(_node.Standing);
         }
     }
 
@@ -137,7 +126,7 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
                 case GuardianStanding.Deciding:
                     Say("decides from now on");
                     break;
-                case GuardianStanding.Joining when !_leaves:
+                case GuardianStanding.Joining when !_isLeaving:
                     Say("looks for the other guardians again");
                     break;
                 case GuardianStanding.Left:

@@ -43,6 +43,7 @@ public sealed class BadInputTests(ITestOutputHelper log) : IDisposable
     [InlineData("--stepz 40", "Unrecognized command or argument '--stepz'.", "Unrecognized command or argument '40'.", Hint)]
     [InlineData("--steps 40 --steps 50", "Option '--steps' expects a single argument but 2 were provided.", Hint)]
     [InlineData("--fleet", "Required argument missing for option: '--fleet'.", Hint)]
+    [InlineData("--fabric tcp", "--fabric tcp: must be one of inprocess, akka", Hint)]
     public Task Arguments_ThatDoNotParse_AreRefusedByName(string words, params string[] messages) => HoldsAsync(words.Split(' '), messages);
 
     [Fact]
@@ -102,6 +103,21 @@ public sealed class BadInputTests(ITestOutputHelper log) : IDisposable
             ["--metrics-port", port, .. processes ? ["--processes"] : Array.Empty<string>()],
             $"--metrics-port {port}: Can't listen on 127.0.0.1:{port}: the port is in use.");
     }
+
+#if FULLSTACK
+    [Fact]
+    public Task Guardians_OfTheirOwn_ServeNoPageAndTakeNoLedgerOfSomebodyElses() => HoldsAsync(
+        [
+            "--fabric", "akka", "--metrics-port", "9000", "--ledger", "mine",
+            "--options", _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:7100" } }"""),
+        ],
+        "--metrics-port 9000: with --fabric akka every guardian has a page of its own",
+        "--ledger mine: the guardians that theirs.json names (cluster.guardians) have a ledger of their own");
+#else
+    [Fact]
+    public Task Akka_InABuildWithoutIt_IsRefusedInOneLine() => HoldsAsync(
+        ["--fabric", "akka"], "--fabric akka: this build was made without Akka.NET: build with -p:FullStack=true");
+#endif
 
     private async Task HoldsAsync(string[] arguments, params string[] messages)
     {

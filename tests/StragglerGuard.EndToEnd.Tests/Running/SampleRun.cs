@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 
 namespace StragglerGuard.EndToEnd.Tests.Running;
 
-/// <summary>One run of the built sample, as a user starts it. Whatever it leaves behind is ended with it.</summary>
+/// <summary>One run of the built sample, or of the built daemon, as a user starts it. Whatever it leaves behind is ended with it.</summary>
 internal sealed class SampleRun : IAsyncDisposable
 {
     /// <summary>The longest run here takes about 15 s, 40 s where the long ones are asked for; a machine that is much slower is no excuse for hanging.</summary>
@@ -22,10 +22,10 @@ internal sealed class SampleRun : IAsyncDisposable
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _told;
 
-    private SampleRun(ITestOutputHelper log, string folder, IReadOnlyList<string> arguments)
+    private SampleRun(ITestOutputHelper log, string folder, string program, IReadOnlyList<string> arguments)
     {
         _log = log;
-        _words = $"MixedFleet {string.Join(' ', arguments)}";
+        _words = $"{Path.GetFileNameWithoutExtension(program)} {string.Join(' ', arguments)}";
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
             RedirectStandardInput = true,
@@ -37,7 +37,7 @@ internal sealed class SampleRun : IAsyncDisposable
             WorkingDirectory = folder,
         };
         start.Environment[MarkedProcesses.Variable] = _mark;
-        start.ArgumentList.Add(ProgramPath);
+        start.ArgumentList.Add(program);
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
@@ -60,16 +60,23 @@ internal sealed class SampleRun : IAsyncDisposable
     /// <summary>The processes of the run that live.</summary>
     public IReadOnlyList<int> Processes => MarkedProcesses.Find(_mark);
 
-    private static string ProgramPath { get; } = Path.Combine(
-        RepositoryRoot, "samples", "MixedFleet", "bin",
-        typeof(SampleRun).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration, "net10.0", "MixedFleet.dll");
+    private static string SamplePath { get; } = Built("samples", "MixedFleet");
+
+    private static string DaemonPath { get; } = Built("src", "StragglerGuard.Daemon");
 
     /// <summary>Starts the program.</summary>
     /// <param name="log">Gets all that it writes; shown where a test fails.</param>
     /// <param name="folder">The working folder.</param>
     /// <param name="arguments">As typed.</param>
     public static SampleRun Start(ITestOutputHelper log, ScratchFolder folder, params string[] arguments) =>
-        new(log, folder.Path, arguments);
+        new(log, folder.Path, SamplePath, arguments);
+
+    /// <summary>Starts the daemon.</summary>
+    /// <param name="log">Gets all that it writes; shown where a test fails.</param>
+    /// <param name="folder">The working folder.</param>
+    /// <param name="arguments">As typed.</param>
+    public static SampleRun StartDaemon(ITestOutputHelper log, ScratchFolder folder, params string[] arguments) =>
+        new(log, folder.Path, DaemonPath, arguments);
 
     /// <summary>Runs the program to its end.</summary>
     public static async Task<RunOutcome> CompleteAsync(ITestOutputHelper log, ScratchFolder folder, params string[] arguments)
@@ -180,6 +187,10 @@ internal sealed class SampleRun : IAsyncDisposable
                 $"'{_words}' (limit {limit.TotalSeconds:0} s) never gave {what}. Its last line was: {_output.LastOrDefault("none")}");
         }
     }
+
+    private static string Built(string folder, string project) => Path.Combine(
+        RepositoryRoot, folder, project, "bin",
+        typeof(SampleRun).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration, "net10.0", $"{project}.dll");
 
     private static string FindRoot()
     {

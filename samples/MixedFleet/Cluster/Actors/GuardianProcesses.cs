@@ -21,8 +21,11 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     private static readonly TimeSpan RestartMin = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RestartMax = TimeSpan.FromSeconds(4);
 
-    /// <summary>How long they may take to leave in order, once the job is over.</summary>
-    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(4);
+    /// <summary>
+    /// How long they may take to leave in order, once the job is over. Where all leave there is nobody to hand over to, and what they decided
+    /// stands in the ledger: the rest is not worth a user's time.
+    /// </summary>
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(1.5);
 
     private readonly IReadOnlyList<string> _words;
     private readonly string _job;
@@ -81,7 +84,7 @@ internal sealed class GuardianProcesses : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            // What they decided stands in the ledger.
+            // They are ended below.
         }
 
         foreach (GuardianChild? child in _children)

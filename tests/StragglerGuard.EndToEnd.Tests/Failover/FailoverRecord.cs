@@ -1,6 +1,6 @@
 using StragglerGuard.Ledger;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>What must be so of a ledger after any number of guardians, and of the job that they guarded.</summary>
 internal static class FailoverRecord

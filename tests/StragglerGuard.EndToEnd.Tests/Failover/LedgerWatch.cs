@@ -2,7 +2,7 @@ using Npgsql;
 using StragglerGuard.Ledger;
 using StragglerGuard.Tests.Ledger;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>An entry of the ledger, and when it was seen there.</summary>
 internal readonly record struct SeenEntry(LedgerEntry Entry, TimeSpan At);

@@ -9,7 +9,7 @@ using StragglerGuard.Ledger;
 using StragglerGuard.Tests.Ledger;
 using Xunit.Abstractions;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>
 /// Three guardian processes on one PostgreSQL ledger, and a job of five agent processes that always gives them something to decide. Whatever

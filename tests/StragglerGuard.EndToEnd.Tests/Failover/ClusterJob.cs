@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using StragglerGuard.EndToEnd.Tests.Running;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>A plan that a rank has switched to.</summary>
 /// <param name="Epoch">Which.</param>

@@ -3,7 +3,7 @@ using StragglerGuard.EndToEnd.Tests.Running;
 using StragglerGuard.Ledger;
 using Xunit.Abstractions;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>
 /// Guardians that die, leave and are cut off while five ranks compute under their plans. Timed, so that nothing of this project runs beside

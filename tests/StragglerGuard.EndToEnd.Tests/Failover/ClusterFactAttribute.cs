@@ -1,7 +1,7 @@
 using StragglerGuard.EndToEnd.Tests.Running;
 using StragglerGuard.Tests.Ledger;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>
 /// A fact about guardians that are processes, with a real database and a network that is cut. Skipped, with the reason, where it can't be had;

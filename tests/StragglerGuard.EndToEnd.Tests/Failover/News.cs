@@ -1,4 +1,4 @@
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>Wakes whoever waits for something to be so, each time that something has changed.</summary>
 internal sealed class News

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using StragglerGuard.EndToEnd.Tests.Running;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>What a process said.</summary>
 /// <param name="At">When, on the clock of the tests' process: <see cref="Stopwatch"/> since its start.</param>
@@ -109,6 +109,7 @@ internal sealed class LineProcess : IAsyncDisposable
     {
         await _process.WaitForExitAsync().ConfigureAwait(false);
         await Task.WhenAll(readings).ConfigureAwait(false);
+        Note($"(ended with {_process.ExitCode})");
         return _process.ExitCode;
     }
 
@@ -116,13 +117,18 @@ internal sealed class LineProcess : IAsyncDisposable
     {
         while (await from.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
-            lock (_gate)
-            {
-                _lines.Add(new SaidLine(TestClock.Now, mark + line));
-            }
-
-            _news.Tell();
+            Note(mark + line);
         }
+    }
+
+    private void Note(string line)
+    {
+        lock (_gate)
+        {
+            _lines.Add(new SaidLine(TestClock.Now, line));
+        }
+
+        _news.Tell();
     }
 }
 

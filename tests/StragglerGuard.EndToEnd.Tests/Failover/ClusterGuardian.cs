@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using StragglerGuard.EndToEnd.Tests.Running;
 
-namespace StragglerGuard.EndToEnd.Tests.Cluster;
+namespace StragglerGuard.EndToEnd.Tests.Failover;
 
 /// <summary>One of the guardians, as <c>stragglerguard guardian</c> runs it: started, killed and started anew as by a service manager.</summary>
 /// <param name="number">0, 1, 2 …</param>
