@@ -139,6 +139,11 @@ public sealed class GuardianNode : IAsyncDisposable
             throw new ArgumentException(string.Join(Environment.NewLine, problems), nameof(options));
         }
 
+        if (options.Ledger.Location.Length > 0)
+        {
+            _ = Task.Run(() => GuardParts.ReadAhead(options));
+        }
+
         return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
     }
 

@@ -35,6 +35,23 @@ internal sealed record GuardParts(StragglerGuardOptions Options, IDecisionLedger
     public static void Check(StragglerGuardOptions options, IJobMembership? membership) =>
         (CheckedActuators(options, membership).Actuator as IDisposable)?.Dispose();
 
+    /// <summary>
+    /// Reads the ledger once, where there is one. The first use of a database's client takes a busy machine a second: better while another
+    /// guardian decides than when nobody does.
+    /// </summary>
+    /// <param name="options">Checked options.</param>
+    public static void ReadAhead(StragglerGuardOptions options)
+    {
+        try
+        {
+            LedgerLocation.Parse(options.Ledger.Location).OpenRead().Dispose();
+        }
+        catch (LedgerException)
+        {
+            // It may not have been begun, and who claims it says what is wrong with it.
+        }
+    }
+
     public void Dispose()
     {
         (Ledger as IDisposable)?.Dispose();
