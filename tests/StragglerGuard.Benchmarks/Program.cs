@@ -1,9 +1,15 @@
 using System.Diagnostics;
 using StragglerGuard.Benchmarks.CommandLine;
 using StragglerGuard.Benchmarks.Groups;
+using StragglerGuard.Benchmarks.Intake;
 using StragglerGuard.Benchmarks.Printing;
 
 const int BadInput = 2;
+
+if (args is ["intake", .. var intake])
+{
+    return await IntakeCommand.RunAsync(intake);
+}
 
 IBenchmarkGroup[] groups =
 [
