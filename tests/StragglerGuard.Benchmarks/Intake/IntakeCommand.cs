@@ -26,6 +26,7 @@ internal sealed class IntakeCommand : IAsyncDisposable
     private readonly IntakeArguments _arguments;
     private readonly ReportingFleet _fleet;
     private readonly MeteredFabric _fabric = new();
+    private readonly ReportDecoder _decoder = new();
     private TimeSpan _fleetTime;
     private long _refused;
     private int _waitingMost;
@@ -159,7 +160,7 @@ internal sealed class IntakeCommand : IAsyncDisposable
 
     private void Deliver(ReadOnlySpan<byte> message)
     {
-        if (WireFormat.TryDecodeReport(message, out NodeReport? report, out _))
+        if (_decoder.TryDecode(message, out NodeReport? report, out _))
         {
             _fabric.Enqueue(report);
         }

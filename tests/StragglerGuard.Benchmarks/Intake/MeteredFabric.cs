@@ -7,7 +7,7 @@ namespace StragglerGuard.Benchmarks.Intake;
 internal sealed class MeteredFabric : IGuardianFabric
 {
     /// <summary>Reports that may wait for the guardian, as between processes.</summary>
-    public const int Capacity = 4_096;
+    public const int Capacity = ReportQueue.GuardianCapacity;
 
     private readonly ReportQueue _reports = new(Capacity);
 
