@@ -126,6 +126,9 @@ internal sealed class Commitments
         }
     }
 
+    /// <summary>The way of a job's decisions: <see cref="Commit"/>.</summary>
+    public JobJudge.Commitment WayOf(GuardedJob job) => job.Way ??= decide => Commit(job, decide);
+
     /// <summary>Into the ledger first, down to the agents after.</summary>
     /// <param name="job">The job that it is about.</param>
     /// <param name="decide">From the number to the decision; null where the decision no longer stands.</param>
