@@ -35,6 +35,23 @@ internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage;
 internal sealed record AgentGoodbye(NodeId Node) : IFabricMessage;
 
 /// <summary>Bytes that are no message of this program's, or of a newer one; never sent.</summary>
-/// <param name="Manifest">What they called themselves.</param>
+/// <param name="Manifest">What they called themselves, cut short and without control characters.</param>
 /// <param name="Reason">Why they can't be read.</param>
-internal sealed record Unreadable(string Manifest, string Reason);
+internal sealed record Unreadable(string Manifest, string Reason)
+{
+    /// <summary>The reason in one of a few words, for a counter.</summary>
+    public UnreadableKind Kind { get; init; } = UnreadableKind.Malformed;
+}
+
+/// <summary>Why a message can't be read.</summary>
+internal enum UnreadableKind
+{
+    /// <summary>The bytes are not what their name says.</summary>
+    Malformed = 0,
+
+    /// <summary>No message has that name.</summary>
+    Unknown = 1,
+
+    /// <summary>A newer program's version of a message.</summary>
+    Newer = 2,
+}

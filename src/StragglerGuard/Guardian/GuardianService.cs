@@ -201,6 +201,7 @@ public sealed class GuardianService : IAsyncDisposable
             await _nodes.DisposeAsync().ConfigureAwait(false);
         }
 
+        CarryOn(_roster.HideAll);
         _port.Dispose();
         _closing.Dispose();
     }

@@ -115,6 +115,15 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         return modes;
     }
 
+    /// <summary>Shows no job's figures any more: the instruments may be another guardian's after this one.</summary>
+    public void HideAll()
+    {
+        foreach (JobId job in _jobs.Keys)
+        {
+            instruments.Untrack(job);
+        }
+    }
+
     /// <summary>Of some jobs keeps as many as allowed: those that have ended go first, then those that were silent longest.</summary>
     private void Forget(IEnumerable<GuardedJob> jobs, int most)
     {

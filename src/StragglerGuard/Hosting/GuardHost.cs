@@ -33,13 +33,13 @@ public sealed class GuardHost : IAsyncDisposable
 {
     private readonly StragglerGuardOptions _options;
     private readonly IGuardianFabric _fabric;
-    private readonly Parts _parts;
+    private readonly GuardParts _parts;
     private readonly NodeAgent? _agent;
     private readonly NodeId _node;
     private readonly GuardInstruments _instruments;
     private readonly TextExposition _exposition;
 
-    private GuardHost(Parts parts, IGuardianFabric fabric, IAgentFabric? local)
+    private GuardHost(GuardParts parts, IGuardianFabric fabric, IAgentFabric? local)
     {
         _options = parts.Options;
         _fabric = fabric;
@@ -79,7 +79,7 @@ public sealed class GuardHost : IAsyncDisposable
     /// <exception cref="LedgerException">The ledger can't be opened, or is damaged.</exception>
     public static GuardHost Start(StragglerGuardOptions options, IJobMembership? membership = null)
     {
-        Parts parts = Parts.Of(options, membership);
+        GuardParts parts = GuardParts.Open(options, membership);
         var fabric = new InProcessFabric();
         return new GuardHost(parts, fabric, fabric);
     }
@@ -99,7 +99,7 @@ public sealed class GuardHost : IAsyncDisposable
     public static async Task<GuardHost> ServeAsync(
         StragglerGuardOptions options, IPAddress address, int port, string token, IJobMembership? membership = null)
     {
-        Parts parts = Parts.Of(options, membership);
+        GuardParts parts = GuardParts.Open(options, membership);
         try
         {
             return new GuardHost(parts, await WebSocketGuardianFabric.StartAsync(address, port, token).ConfigureAwait(false), local: null);
@@ -152,47 +152,5 @@ public sealed class GuardHost : IAsyncDisposable
         _parts.Dispose();
         _exposition.Dispose();
         _instruments.Dispose();
-    }
-
-    /// <summary>What a guard needs that may not be had: got before anything is started.</summary>
-    private sealed record Parts(StragglerGuardOptions Options, IDecisionLedger Ledger, ActuatorSetup Actuators) : IDisposable
-    {
-        public static Parts Of(StragglerGuardOptions options, IJobMembership? membership)
-        {
-            ThrowIfInvalid(options);
-            ActuatorSetup actuators = ActuatorSetup.From(options.Actuators, membership);
-            if (actuators.Problems.Count > 0)
-            {
-                throw new ArgumentException(string.Join(Environment.NewLine, actuators.Problems), nameof(options));
-            }
-
-            try
-            {
-                IDecisionLedger ledger = options.Ledger.Location.Length == 0
-                    ? new InMemoryLedger()
-                    : LedgerLocation.Parse(options.Ledger.Location).Open();
-                return new Parts(options, ledger, actuators);
-            }
-            catch
-            {
-                (actuators.Actuator as IDisposable)?.Dispose();
-                throw;
-            }
-        }
-
-        public void Dispose()
-        {
-            (Ledger as IDisposable)?.Dispose();
-            (Actuators.Actuator as IDisposable)?.Dispose();
-        }
-    }
-
-    private static void ThrowIfInvalid(StragglerGuardOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        if (OptionsReader.Check(options).Errors is { Count: > 0 } errors)
-        {
-            throw new ArgumentException(string.Join(Environment.NewLine, errors), nameof(options));
-        }
     }
 }

@@ -10,6 +10,13 @@ internal static class PostgresServer
 {
     private const int ConnectSeconds = 5;
     private const int CommandSeconds = 15;
+
+    // A connection that is idle is tried after so many seconds, and every second from then on.
+    private const int KeepAliveSeconds = 2;
+
+    // What a peer has not answered for so long it never will, tries of an idle connection included.
+    private const int ClaimFreeMs = 5_000;
+
     private const string NoSuchTable = "42P01";
 
     /// <summary>Reads a connection string. No message holds what it says, only which part is wrong.</summary>
@@ -78,20 +85,28 @@ internal static class PostgresServer
     /// <summary>The connection that holds the claim and writes: one session for as long as it lives.</summary>
     public static NpgsqlConnection Dedicated(NpgsqlConnectionStringBuilder place)
     {
+        bool isTcp = !(place.Host ?? "").Split(',').Any(host => host.Trim() is ['/' or '@', ..] || Path.IsPathRooted(host.Trim()));
         var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(place.ConnectionString)
         {
             Pooling = false,
             Multiplexing = false,
             ApplicationName = Application,
+
+            // So a guardian knows, too, that the server is gone. Npgsql's own keepalive would ask the server, and break the connection
+            // between two appends; this breaks the next one, which then finds out what became of the claim. A Unix socket can't have it.
+            TcpKeepAlive = isTcp,
+            TcpKeepAliveTime = isTcp ? KeepAliveSeconds : 0,
+            TcpKeepAliveInterval = isTcp ? 1 : 0,
         }.ConnectionString);
         try
         {
             connection.Open();
 
-            // A guardian whose machine is gone must lose its claim within seconds, and a commit must be on the disk before it is told.
-            LedgerTable.Execute(
-                connection,
-                "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000; SET synchronous_commit = 'on'");
+            // A guardian whose machine is gone without a word must lose its claim within seconds: the next one waits for it. To a Unix
+            // socket the server accepts these, and leaves them out. And a commit must be on the disk before it is told.
+            LedgerTable.Execute(connection, string.Create(
+                CultureInfo.InvariantCulture,
+                $"SET tcp_keepalives_idle = {KeepAliveSeconds}; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; SET tcp_user_timeout = {ClaimFreeMs}; SET synchronous_commit = 'on'"));
             return connection;
         }
         catch

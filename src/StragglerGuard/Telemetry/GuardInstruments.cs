@@ -35,8 +35,15 @@ public sealed class GuardInstruments : IDisposable
         ("incomplete", s => s.FramesIncomplete),
     ];
 
+    /// <summary>Reasons of refusals that get a series of their own; what more there is shares one. Peers must not make series.</summary>
+    private const int RefusalReasonsMax = 16;
+
+    private const string OtherReason = "other";
+
     private readonly Lock _gate = new();
+    private readonly Dictionary<string, long> _refusals = [];
     private JobSeries[] _jobs = [];
+    private int _deciding = -1;
 
     /// <summary>Creates the meter and its instruments.</summary>
     public GuardInstruments()
@@ -44,6 +51,7 @@ public sealed class GuardInstruments : IDisposable
         Meter = new Meter(MeterName, typeof(GuardInstruments).Assembly.GetName().Version?.ToString(3));
         CreateJobInstruments();
         CreateRankInstruments();
+        CreateFabricInstruments();
     }
 
     /// <summary>The meter, for an exporter that shows this guard's figures and no other's.</summary>
@@ -77,6 +85,22 @@ public sealed class GuardInstruments : IDisposable
             var found = rest.Length < _jobs.Length;
             Volatile.Write(ref _jobs, rest);
             return found;
+        }
+    }
+
+    /// <summary>Shows, from the first call on, whether the guardian of this process is the one that decides.</summary>
+    /// <param name="isDeciding">Whether it is.</param>
+    public void ShowDeciding(bool isDeciding) => Volatile.Write(ref _deciding, isDeciding ? 1 : 0);
+
+    /// <summary>Counts a message of the fabric that could not be used.</summary>
+    /// <param name="reason">Why, in a word or two that are the same for all of its kind; beyond 16 kinds the rest count as one.</param>
+    public void CountRefused(string reason)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(reason);
+        lock (_gate)
+        {
+            string kind = _refusals.Count < RefusalReasonsMax || _refusals.ContainsKey(reason) ? reason : OtherReason;
+            _refusals[kind] = _refusals.GetValueOrDefault(kind) + 1;
         }
     }
 
@@ -116,6 +140,25 @@ public sealed class GuardInstruments : IDisposable
             () => ObserveRanks((s, i) => s.WaitCausedSeconds[i]),
             "s",
             "Time that other ranks waited for this one alone, summed over them.");
+    }
+
+    private void CreateFabricInstruments()
+    {
+        Meter.CreateObservableGauge(
+            "stragglerguard_guardian_deciding", ObserveDeciding, null, "Whether the guardian of this process decides: 1, or 0 where it stands by.");
+        Meter.CreateObservableCounter(
+            "stragglerguard_fabric_refused_total", ObserveRefusals, null, "Messages of the fabric that could not be used, by reason.");
+    }
+
+    private IEnumerable<Measurement<int>> ObserveDeciding() =>
+        Volatile.Read(ref _deciding) is >= 0 and int deciding ? [new Measurement<int>(deciding)] : [];
+
+    private IEnumerable<Measurement<long>> ObserveRefusals()
+    {
+        lock (_gate)
+        {
+            return [.. _refusals.Select(refusal => new Measurement<long>(refusal.Value, new KeyValuePair<string, object?>("reason", refusal.Key)))];
+        }
     }
 
     private void JobGauge(string name, string? unit, string help, Func<JobMetricsSnapshot, double> value) =>

@@ -125,6 +125,28 @@ public sealed class PostgresLedgerTests(PostgresUnderTest server) : DurableLedge
         fault.ToString().Should().NotContain("hunter2");
     }
 
+    [LedgerTheory]
+    [InlineData(true, "2", "1", "3", "5000")]
+    [InlineData(false, "0", "0", "0", "0")]
+    public void Claim_OfAMachineThatIsGoneWithoutAWord_ComesFreeWithinSeconds(bool overTcp, string idle, string interval, string count, string giveUp)
+    {
+        string place = server.Place();
+        using NpgsqlConnection session = PostgresServer.Dedicated(PostgresServer.Parse(overTcp ? server.OverTcp(place) : place));
+
+        Shown("tcp_keepalives_idle").Should().Be(idle);
+        Shown("tcp_keepalives_interval").Should().Be(interval);
+        Shown("tcp_keepalives_count").Should().Be(count);
+        Shown("tcp_user_timeout").Should().Be(giveUp);
+
+        // What the server shows is what its system has set for the connection; a Unix socket has none of it.
+        string Shown(string setting)
+        {
+            using NpgsqlCommand show = session.CreateCommand();
+            show.CommandText = "SHOW " + setting;
+            return (string)show.ExecuteScalar()!;
+        }
+    }
+
     [LedgerFact]
     public void Ledgers_InTwoSchemas_AreTwo()
     {

@@ -30,7 +30,7 @@ public sealed class GuardInstrumentsTests
         {
             var isCounter = instrument.GetType().GetGenericTypeDefinition() == typeof(ObservableCounter<>);
             instrument.IsObservable.Should().BeTrue(instrument.Name);
-            instrument.Name.Should().MatchRegex("^stragglerguard_(job|rank)_[a-z_]+$");
+            instrument.Name.Should().MatchRegex("^stragglerguard_(job|rank|guardian|fabric)_[a-z_]+$");
             instrument.Name.EndsWith("_total", StringComparison.Ordinal).Should().Be(isCounter, instrument.Name);
             (instrument.Unit == "s").Should().Be(instrument.Name.Contains("_seconds"), instrument.Name);
             instrument.Description.Should().EndWith(".", instrument.Name);
@@ -58,6 +58,39 @@ public sealed class GuardInstrumentsTests
 
         exposition.Text().Should().Contain("job=\"two\"").And.NotContain("job=\"one\"");
         instruments.Untrack(new JobId("one")).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Instruments_OfAProcessWithOneGuardian_SayNothingOfSeveral()
+    {
+        using var instruments = new GuardInstruments();
+        using var exposition = new TextExposition(instruments.Meter);
+
+        exposition.Text().Should().NotContain("stragglerguard_guardian_").And.NotContain("stragglerguard_fabric_");
+
+        instruments.ShowDeciding(true);
+        exposition.Text().Should().Contain("\nstragglerguard_guardian_deciding 1\n");
+        instruments.ShowDeciding(false);
+        exposition.Text().Should().Contain("\nstragglerguard_guardian_deciding 0\n");
+    }
+
+    [Fact]
+    public void CountRefused_OfManyReasons_KeepsTheNumberOfSeriesBounded()
+    {
+        using var instruments = new GuardInstruments();
+        using var exposition = new TextExposition(instruments.Meter);
+
+        for (int i = 0; i < 40; i++)
+        {
+            instruments.CountRefused($"reason {i}");
+            instruments.CountRefused("reason 0");
+        }
+
+        var refused = ExpositionParser.Parse(exposition.Text()).Where(series => series.Name == "stragglerguard_fabric_refused_total").ToList();
+        refused.Should().HaveCount(17);
+        refused.Sum(series => series.Value).Should().Be(80);
+        refused.Single(series => series.Labels[0].Value == "reason 0").Value.Should().Be(41);
+        refused.Single(series => series.Labels[0].Value == "other").Value.Should().Be(24);
     }
 
     [Fact]

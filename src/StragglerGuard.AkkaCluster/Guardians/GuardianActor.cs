@@ -1,0 +1,165 @@
+using Akka.Actor;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.Ledger;
+
+namespace StragglerGuard.AkkaCluster.Guardians;
+
+/// <summary>
+/// The guardian as the cluster's singleton. It is here as long as this process is the oldest guardian: claims the ledger, takes the agents'
+/// reports in, and gives the claim back before the next guardian begins. What is decided is <see cref="Guardian.GuardianService"/>'s matter.
+/// </summary>
+internal sealed class GuardianActor : ReceiveActor, IWithTimers
+{
+    /// <summary>The ledger is asked for again after so long, twice as long each time.</summary>
+    private static readonly TimeSpan ClaimAgainMin = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>A claim comes free within seconds of its holder's end: asking more seldom would only lengthen the gap.</summary>
+    private static readonly TimeSpan ClaimAgainMax = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// A handover waits so long for the ledger. One that can't be reached must not hold it up: what is not written by then never will be here,
+    /// and the claim keeps the next guardian from writing before it is free.
+    /// </summary>
+    private static readonly TimeSpan HandOverMax = TimeSpan.FromSeconds(2);
+
+    private readonly GuardianPost _post;
+    private readonly IActorRef _coordinator;
+    private Task<GuardianStay>? _beginning;
+    private GuardianStay? _stay;
+    private IActorRef _desk = ActorRefs.Nobody;
+    private TimeSpan _claimAgain = ClaimAgainMin;
+
+    public GuardianActor(GuardianPost post)
+    {
+        _post = post;
+        _coordinator = Context.ActorOf(Props.Create(() => new CoordinatorActor(post)), "coordinator");
+        Become(Claiming);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart()
+    {
+        _post.ShowClaiming();
+        Claim();
+    }
+
+    protected override void PostStop()
+    {
+        // Where it was not told to hand over: the system ends, or this restarts after a mistake.
+        if (_beginning is not null)
+        {
+            _post.ReleaseAsync(_beginning);
+        }
+
+        if (_stay is not null)
+        {
+            _post.ReleaseAsync(Task.FromResult(_stay));
+        }
+
+        _post.ShowGone();
+    }
+
+    private void Claim()
+    {
+        _beginning = _post.BeginAsync(_coordinator);
+        _beginning.PipeTo(Self, success: stay => new Claimed(stay), failure: fault => new NotClaimed(fault));
+    }
+
+    private void Claiming()
+    {
+        Receive<Claimed>(claimed =>
+        {
+            _beginning = null;
+            _stay = claimed.Stay;
+            if (_post.ControlDesk is { } desk)
+            {
+                _desk = Context.ActorOf(desk(_stay), "desk");
+            }
+
+            Become(Serving);
+            _post.ShowDeciding(_stay);
+        });
+        Receive<NotClaimed>(refused =>
+        {
+            _beginning = null;
+            _post.ShowTrouble(Say(refused.Fault));
+            Timers.StartSingleTimer(nameof(ClaimAgain), ClaimAgain.Instance, _claimAgain);
+            _claimAgain = _claimAgain * 2 < ClaimAgainMax ? _claimAgain * 2 : ClaimAgainMax;
+        });
+        Receive<ClaimAgain>(_ => Claim());
+        Receive<HandOver>(_ => Context.Stop(Self));
+        CountUnreadable();
+
+        // Nothing is taken in that can't be judged: without a welcome or a receipt the agents keep it.
+        Receive<IFabricMessage>(_ => { });
+    }
+
+    private void Serving()
+    {
+        Receive<AgentReport>(report =>
+        {
+            _stay!.Fabric.Take(report.Report);
+            if (report.WantsReceipt)
+            {
+                Sender.Tell(new ReportReceipt(report.Report.Sequence));
+            }
+        });
+        Receive<AgentHello>(hello =>
+        {
+            _coordinator.Tell(hello);
+            hello.ReplyTo.Tell(new GuardianWelcome(_stay!.Service.Name, Self));
+        });
+        Receive<AgentGoodbye>(goodbye => _coordinator.Tell(goodbye));
+        Receive<IControlMessage>(message => _desk.Forward(message));
+        Receive<HandOver>(_ => BeginHandOver());
+        CountUnreadable();
+        Receive<IFabricMessage>(other => _post.Refuse("misdirected", $"{other.GetType().Name} is not for a guardian"));
+    }
+
+    private void BeginHandOver()
+    {
+        GuardianStay stay = _stay!;
+        _stay = null;
+        stay.Fabric.HandOver();
+        _post.ShowGone();
+        Become(HandingOver);
+        Task.WhenAny(_post.ReleaseAsync(Task.FromResult(stay)), Task.Delay(HandOverMax)).PipeTo(Self, success: _ => Released.Instance);
+    }
+
+    private void HandingOver()
+    {
+        Receive<Released>(_ => Context.Stop(Self));
+        CountUnreadable();
+        Receive<IFabricMessage>(_ => { });
+        Receive<HandOver>(_ => { });
+    }
+
+    private void CountUnreadable() => Receive<Unreadable>(message => _post.Refuse(message));
+
+    private static string Say(Exception fault) => fault.GetBaseException() switch
+    {
+        LedgerException ledger => ledger.Message,
+        var other => $"the guardian can't begin: {other.GetType().Name}: {other.Message}",
+    };
+
+    /// <summary>What the cluster tells its singleton when another process is to have it.</summary>
+    internal sealed class HandOver
+    {
+        public static readonly HandOver Instance = new();
+    }
+
+    private sealed record Claimed(GuardianStay Stay);
+
+    private sealed record NotClaimed(Exception Fault);
+
+    private sealed class ClaimAgain
+    {
+        public static readonly ClaimAgain Instance = new();
+    }
+
+    private sealed class Released
+    {
+        public static readonly Released Instance = new();
+    }
+}

@@ -1,0 +1,94 @@
+using Akka.Actor;
+using Google.Protobuf;
+using StragglerGuard.AkkaCluster.Messages.Wire;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric;
+using FabricWire = StragglerGuard.Fabric.Wire.WireFormat;
+
+namespace StragglerGuard.AkkaCluster.Messages;
+
+/// <summary>The formats of all messages.</summary>
+internal static class FabricFormats
+{
+    /// <summary>As long as the names of nodes and guardians may be.</summary>
+    private const int NameLengthMax = 512;
+
+    private const int PathLengthMax = 2_048;
+
+    public static IReadOnlyList<FabricFormat> All { get; } =
+    [
+        new FabricFormat<AgentHello>("hello", 1, WriteHello, ReadHello),
+        new FabricFormat<GuardianWelcome>("welcome", 1, WriteWelcome, ReadWelcome),
+        new FabricFormat<AgentReport>("report", 1, WriteReport, ReadReport),
+        new FabricFormat<ReportReceipt>("receipt", 1, WriteReceipt, ReadReceipt),
+        new FabricFormat<PlanOffered>("offer", 1, offered => FabricWire.Encode(offered.Offer), ReadOffer),
+        new FabricFormat<AgentGoodbye>("goodbye", 1, WriteGoodbye, ReadGoodbye),
+        .. RollFormats.All,
+    ];
+
+    private static byte[] WriteHello(AgentHello hello) =>
+        new HelloMessage { Node = hello.Node.Value, ReplyTo = PathOf(hello.ReplyTo) }.ToByteArray();
+
+    private static FabricReading<AgentHello> ReadHello(byte[] bytes, ExtendedActorSystem system)
+    {
+        HelloMessage read = HelloMessage.Parser.ParseFrom(bytes);
+        return !IsName(read.Node) ? NoName("node", read.Node)
+            : ActorAt(read.ReplyTo, system) is { } replyTo ? new AgentHello(new NodeId(read.Node), replyTo)
+            : NoActor("reply_to");
+    }
+
+    private static byte[] WriteWelcome(GuardianWelcome welcome) =>
+        new WelcomeMessage { Guardian = welcome.Guardian, Intake = PathOf(welcome.Intake) }.ToByteArray();
+
+    private static FabricReading<GuardianWelcome> ReadWelcome(byte[] bytes, ExtendedActorSystem system)
+    {
+        WelcomeMessage read = WelcomeMessage.Parser.ParseFrom(bytes);
+        return !IsName(read.Guardian) ? NoName("guardian", read.Guardian)
+            : ActorAt(read.Intake, system) is { } intake ? new GuardianWelcome(read.Guardian, intake)
+            : NoActor("intake");
+    }
+
+    private static byte[] WriteReport(AgentReport report) => new ReportMessage
+    {
+        WantsReceipt = report.WantsReceipt,
+        Envelope = UnsafeByteOperations.UnsafeWrap(FabricWire.Encode(report.Report)),
+    }.ToByteArray();
+
+    private static FabricReading<AgentReport> ReadReport(byte[] bytes, ExtendedActorSystem system)
+    {
+        ReportMessage read = ReportMessage.Parser.ParseFrom(bytes);
+        return FabricWire.TryDecodeReport(read.Envelope.Span, out NodeReport? report, out string reason)
+            ? new AgentReport(report, read.WantsReceipt)
+            : reason;
+    }
+
+    private static byte[] WriteReceipt(ReportReceipt receipt) => new ReceiptMessage { Sequence = receipt.Sequence }.ToByteArray();
+
+    private static FabricReading<ReportReceipt> ReadReceipt(byte[] bytes, ExtendedActorSystem system) =>
+        new ReportReceipt(ReceiptMessage.Parser.ParseFrom(bytes).Sequence);
+
+    private static FabricReading<PlanOffered> ReadOffer(byte[] bytes, ExtendedActorSystem system) =>
+        FabricWire.TryDecodeOffer(bytes, out OfferedPlan? offer, out string reason) ? new PlanOffered(offer) : reason;
+
+    private static byte[] WriteGoodbye(AgentGoodbye goodbye) => new GoodbyeMessage { Node = goodbye.Node.Value }.ToByteArray();
+
+    private static FabricReading<AgentGoodbye> ReadGoodbye(byte[] bytes, ExtendedActorSystem system)
+    {
+        GoodbyeMessage read = GoodbyeMessage.Parser.ParseFrom(bytes);
+        return IsName(read.Node) ? new AgentGoodbye(new NodeId(read.Node)) : NoName("node", read.Node);
+    }
+
+    private static bool IsName(string text) => text.Length is > 0 and <= NameLengthMax;
+
+    private static string NoName(string field, string text) =>
+        $"{field} has {text.Length} characters; 1 to {NameLengthMax} are allowed";
+
+    private static string NoActor(string field) => $"{field} is no address of an actor";
+
+    private static string PathOf(IActorRef actor) => Akka.Serialization.Serialization.SerializedActorPath(actor);
+
+    private static IActorRef? ActorAt(string path, ExtendedActorSystem system) =>
+        path.Length is > 0 and <= PathLengthMax && ActorPath.TryParse(path, out _) && system.Provider.ResolveActorRef(path) is { } actor
+            && !actor.IsNobody() && !actor.Equals(system.DeadLetters)
+            ? actor : null;
+}

@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Serialization;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.Hosting;
+
+namespace StragglerGuard.AkkaCluster.Settings;
+
+/// <summary>Starts the actor systems of a cluster.</summary>
+internal static class GuardActorSystem
+{
+    /// <summary>Starts one, which listens when this returns. No file and no variable of the environment has a say.</summary>
+    /// <param name="settings">From the options.</param>
+    /// <param name="onSaid">Takes the engine's warnings, in a sentence each; on a thread of the system.</param>
+    /// <exception cref="EndpointUnavailableException">The port is in use or not allowed, or the address is not this machine's.</exception>
+    public static ActorSystem Create(ClusterSettings settings, Action<string> onSaid)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(onSaid);
+        ActorSystemSetup setup = ActorSystemSetup.Create(
+            BootstrapSetup.Create().WithConfig(settings.Config),
+            SerializationSetup.Create(system => ImmutableHashSet.Create(FabricSerializer.DetailsFor(system))),
+            new GuardLogSetup(onSaid));
+        if (settings.Trust is { } trust)
+        {
+            setup = setup.And(trust.Setup);
+        }
+
+        return ActorSystem.Create(GuardNames.System, setup);
+    }
+}
