@@ -22,6 +22,9 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
     /// </summary>
     private static readonly TimeSpan HandOverMax = TimeSpan.FromSeconds(2);
 
+    /// <summary>So often it looks whether another one has taken the ledger. Nothing depends on how soon: what is written is checked.</summary>
+    private static readonly TimeSpan LookAtClaim = TimeSpan.FromSeconds(1);
+
     private readonly GuardianPost _post;
     private readonly IActorRef _coordinator;
     private Task<GuardianStay>? _beginning;
@@ -74,9 +77,11 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
             _stay = claimed.Stay;
             if (_post.ControlDesk is { } desk)
             {
-                _desk = Context.ActorOf(desk(_stay), "desk");
+                _desk = Context.ActorOf(desk(_stay));
             }
 
+            _claimAgain = ClaimAgainMin;
+            Timers.StartPeriodicTimer(nameof(CheckClaim), CheckClaim.Instance, LookAtClaim);
             Become(Serving);
             _post.ShowDeciding(_stay);
         });
@@ -90,6 +95,8 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         Receive<ClaimAgain>(_ => Claim());
         Receive<HandOver>(_ => Context.Stop(Self));
         CountUnreadable();
+
+        Receive<CheckClaim>(_ => { });
 
         // Nothing is taken in that can't be judged: without a welcome or a receipt the agents keep it.
         Receive<IFabricMessage>(_ => { });
@@ -111,10 +118,33 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
             hello.ReplyTo.Tell(new GuardianWelcome(_stay!.Service.Name, Self));
         });
         Receive<AgentGoodbye>(goodbye => _coordinator.Tell(goodbye));
+        Receive<CheckClaim>(_ => GiveUpALostClaim());
         Receive<IControlMessage>(message => _desk.Forward(message));
         Receive<HandOver>(_ => BeginHandOver());
         CountUnreadable();
         Receive<IFabricMessage>(other => _post.Refuse("misdirected", $"{other.GetType().Name} is not for a guardian"));
+    }
+
+    /// <summary>
+    /// Another guardian has the ledger, as one of a cluster that this one was cut off from may for a while. The service never writes again;
+    /// the next one does once the ledger is free.
+    /// </summary>
+    private void GiveUpALostClaim()
+    {
+        if (_stay!.Service.LedgerTrouble is not { IsFinal: true, Reason: { } reason })
+        {
+            return;
+        }
+
+        Timers.Cancel(nameof(CheckClaim));
+        Context.Stop(_desk);
+        _desk = ActorRefs.Nobody;
+        Task lost = _post.ReleaseAsync(Task.FromResult(_stay));
+        _stay = null;
+        _post.ShowClaiming();
+        _post.ShowTrouble(reason);
+        Become(Claiming);
+        lost.PipeTo(Self, success: () => ClaimAgain.Instance);
     }
 
     private void BeginHandOver()
@@ -129,6 +159,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
 
     private void HandingOver()
     {
+        Receive<CheckClaim>(_ => { });
         Receive<Released>(_ => Context.Stop(Self));
         CountUnreadable();
         Receive<IFabricMessage>(_ => { });
@@ -156,6 +187,11 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
     private sealed class ClaimAgain
     {
         public static readonly ClaimAgain Instance = new();
+    }
+
+    private sealed class CheckClaim
+    {
+        public static readonly CheckClaim Instance = new();
     }
 
     private sealed class Released

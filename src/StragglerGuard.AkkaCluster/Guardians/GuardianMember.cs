@@ -1,5 +1,6 @@
 using Akka.Cluster;
 using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
@@ -14,6 +15,9 @@ public sealed record GuardianMember(string Host, int Port, string Status, bool I
 {
     /// <summary>Where it is reached, as it stands in <c>cluster.guardians</c>.</summary>
     public override string ToString() => $"{EndpointProblems.Shown(Host)}:{Port}";
+
+    /// <summary>Whether it is this one of the options.</summary>
+    internal bool Is(ClusterEndpoint guardian) => Port == guardian.Port && EndpointProblems.IsSame(Host, guardian.Host);
 
     /// <summary>The guardians of a cluster, oldest first.</summary>
     internal static IReadOnlyList<GuardianMember> Of(Cluster cluster)

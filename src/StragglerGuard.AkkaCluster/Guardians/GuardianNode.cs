@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
 using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.Collectives;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
@@ -38,6 +39,7 @@ public sealed class GuardianNode : IAsyncDisposable
     private bool _isUp;
     private string? _whyEnded;
     private GuardianStanding _standing;
+    private long _standingSinceNs = MonotonicClock.NowNs();
     private int _disposed;
 
     private GuardianNode(StragglerGuardOptions options, ClusterSettings settings, GuardianPost post, ActorSystem system)
@@ -85,8 +87,11 @@ public sealed class GuardianNode : IAsyncDisposable
     /// <summary>Whether it is this process that decides.</summary>
     public bool IsDeciding => Standing == GuardianStanding.Deciding;
 
-    /// <summary>Why it can't decide although it should, in words; null where nothing speaks against it.</summary>
-    public string? Trouble => _post.Trouble;
+    /// <summary>Why it can't decide although it should, in words: the ledger can't be had, or not be written. Null where nothing speaks against it.</summary>
+    public string? Trouble => _post.Trouble ?? _post.Stay?.Service.LedgerTrouble.Reason;
+
+    /// <summary>For how long <see cref="Standing"/> has been what it is.</summary>
+    internal TimeSpan InStanding => TimeSpan.FromTicks((MonotonicClock.NowNs() - Interlocked.Read(ref _standingSinceNs)) / 100);
 
     /// <summary>The guardians as this process sees them, oldest first; empty while it has joined none.</summary>
     public IReadOnlyList<GuardianMember> Members => GuardianMember.Of(Cluster.Get(System));
@@ -308,6 +313,7 @@ public sealed class GuardianNode : IAsyncDisposable
             }
 
             _standing = standing;
+            Interlocked.Exchange(ref _standingSinceNs, MonotonicClock.NowNs());
         }
 
         Tell(() => StandingChanged?.Invoke(standing));

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Akka.Configuration;
 using StragglerGuard.Hosting;
 
@@ -23,6 +24,10 @@ internal sealed class ClusterSettings
 
     /// <summary>The system's configuration, without the engines' own defaults.</summary>
     public Config Config { get; }
+
+    /// <summary>The addresses of the guardians' systems.</summary>
+    public IEnumerable<Address> Guardians =>
+        Section.GuardianEndpoints.Select(guardian => Address.Parse(SystemConfig.AddressOf(guardian, Trust is not null)));
 
     /// <summary>Reads the options, and the files they name.</summary>
     /// <param name="options">Within their ranges: <see cref="OptionsReader.Check"/>.</param>

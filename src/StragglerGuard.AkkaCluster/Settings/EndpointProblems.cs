@@ -8,14 +8,15 @@ internal static class EndpointProblems
 {
     public static IEnumerable<string> Find(ClusterSection section, ClusterRole role)
     {
-        bool isHost = Uri.CheckHostName(section.Host) != UriHostNameType.Unknown;
+        bool isName = Uri.CheckHostName(section.Host) != UriHostNameType.Unknown;
+        bool isHost = isName && !IsAny(section.Host);
         bool isBound = section.BindAddress.Length == 0 || IPAddress.TryParse(section.BindAddress, out _);
         IReadOnlyList<ClusterEndpoint> guardians = section.GuardianEndpoints;
-        if (!isHost)
+        if (!isName)
         {
             yield return $"cluster.host: \"{section.Host}\" is neither a host's name nor an address";
         }
-        else if (IsAny(section.Host))
+        else if (!isHost)
         {
             yield return $"cluster.host: {section.Host} is no address that others can reach; where to listen is said by cluster.bindAddress";
         }
@@ -30,13 +31,19 @@ internal static class EndpointProblems
             yield return "cluster.guardians: empty; at least one guardian is needed, as host:port";
         }
 
+        bool isGuardians = guardians.Any(guardian => IsSame(guardian.Host, section.Host) && guardian.Port == section.Port);
+        if (role != ClusterRole.Guardian && isGuardians)
+        {
+            yield return $"cluster.port: {Shown(section.Host)}:{section.Port} is a guardian's; an agent takes another one (null: a free one)";
+        }
+
         if (role == ClusterRole.Guardian)
         {
             if (section.Port is null or 0)
             {
                 yield return "cluster.port: none; a guardian needs the one under which cluster.guardians names it";
             }
-            else if (guardians.Count > 0 && !guardians.Any(guardian => IsSame(guardian.Host, section.Host) && guardian.Port == section.Port))
+            else if (isHost && guardians.Count > 0 && !isGuardians)
             {
                 yield return $"cluster.guardians: {Shown(section.Host)}:{section.Port} (cluster.host and cluster.port) is not among them: "
                     + string.Join(", ", guardians.Select(guardian => $"{Shown(guardian.Host)}:{guardian.Port}"));

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using System.Net.Sockets;
 using Akka.Actor;
 using Akka.Actor.Setup;
@@ -29,6 +28,20 @@ internal static class GuardActorSystem
             setup = setup.And(trust.Setup);
         }
 
-        return ActorSystem.Create(GuardNames.System, setup);
+        try
+        {
+            return ActorSystem.Create(GuardNames.System, setup);
+        }
+        catch (Exception failed) when (RefusalIn(failed) is { } refusal)
+        {
+            string bind = settings.Section.BindAddress.Length == 0 ? settings.Section.Host : settings.Section.BindAddress;
+            throw new EndpointUnavailableException(bind, settings.Section.Port ?? 0, $"{bind}: {refusal.Message}", failed);
+        }
     }
+
+    private static SocketException? RefusalIn(Exception failed) =>
+        failed as SocketException
+        ?? (failed is AggregateException several
+            ? several.InnerExceptions.Select(RefusalIn).FirstOrDefault(refusal => refusal is not null)
+            : failed.InnerException is { } inner ? RefusalIn(inner) : null);
 }

@@ -63,3 +63,12 @@ internal sealed class GuardLogger : UntypedActor, IRequiresMessageQueue<ILoggerM
         _onSaid!(last.Withheld > 0 ? $"{text} (and {last.Withheld} more times)" : text);
     }
 }
+
+/// <summary>Stands where the engine would write to the console before its loggers start and after they have ended.</summary>
+internal sealed class SilentLogger : MinimalLogger
+{
+    /// <inheritdoc/>
+    protected override void Log(object message)
+    {
+    }
+}

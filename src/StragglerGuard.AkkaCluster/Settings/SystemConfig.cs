@@ -21,7 +21,7 @@ internal static class SystemConfig
         .WithFallback(ConfigurationFactory.ParseString(Closed))
         .WithFallback(role == ClusterRole.AgentClient
             ? ConfigurationFactory.ParseString(ClientOnly)
-            : ConfigurationFactory.ParseString(Membership(section, role)))
+            : ConfigurationFactory.ParseString(Membership(section, role, isEncrypted)))
         .WithFallback(ConfigurationFactory.ParseString(Dispatchers));
 
     /// <summary>What a system of somebody else's lacks: how messages are written, and the dispatcher of ranks.</summary>
@@ -50,6 +50,7 @@ internal static class SystemConfig
           loggers = ["{{NameOf(typeof(GuardLogger))}}"]
           loglevel = WARNING
           stdout-loglevel = OFF
+          stdout-logger-class = "{{NameOf(typeof(SilentLogger))}}"
           log-dead-letters = off
           log-dead-letters-during-shutdown = off
           log-config-on-start = off
@@ -66,6 +67,8 @@ internal static class SystemConfig
           }
           scheduler.tick-duration = 100 ms
           coordinated-shutdown {
+            default-phase-timeout = 3 s
+            phases.cluster-exiting.timeout = 5 s
             exit-clr = off
             run-by-clr-shutdown-hook = off
             terminate-actor-system = on
@@ -103,6 +106,7 @@ internal static class SystemConfig
                   dns-use-ipv6 = {{OnOff(isIpv6)}}
                   enable-ssl = {{OnOff(isEncrypted)}}
                   connection-timeout = 5 s
+                  tcp-reuse-addr = off
                   maximum-frame-size = {{FrameBytesMax}}b
                 }
               }
@@ -110,10 +114,10 @@ internal static class SystemConfig
             """;
     }
 
-    private static string Membership(ClusterSection section, ClusterRole role)
+    private static string Membership(ClusterSection section, ClusterRole role, bool isEncrypted)
     {
         // Guardians call the roll before they join: the first of a list would form a cluster of its own while it is cut off from the others.
-        string seeds = role == ClusterRole.Guardian ? "" : string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian)}\""));
+        string seeds = role == ClusterRole.Guardian ? "" : string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian, isEncrypted)}\""));
         string name = role == ClusterRole.Guardian ? GuardNames.GuardianRole : GuardNames.AgentRole;
         return $$"""
             akka.cluster {
@@ -166,8 +170,9 @@ internal static class SystemConfig
     }
 
     /// <summary>The address of a guardian's system.</summary>
-    public static string AddressOf(ClusterEndpoint guardian) =>
-        string.Create(CultureInfo.InvariantCulture, $"akka.tcp://{GuardNames.System}@{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}");
+    public static string AddressOf(ClusterEndpoint guardian, bool isEncrypted) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(isEncrypted ? "akka.ssl.tcp" : "akka.tcp")}://{GuardNames.System}@{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}");
 
     private static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F0} ms");
 

@@ -63,6 +63,10 @@ internal sealed class Commitments
             : job.Charge.Lost;
     }
 
+    /// <summary>What keeps it from writing, in words, and whether that is for good; null where nothing does.</summary>
+    public (string? Reason, bool IsFinal) LedgerTrouble =>
+        _place.LostReason is { } lost ? (lost, IsFinal: true) : (_place.Trouble, IsFinal: false);
+
     /// <summary>Whether it may have anything done.</summary>
     public bool MayAct => _port.IsLeader && _place.LostReason is null;
 

@@ -118,6 +118,9 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>What this guardian is called in the ledger: machine, process, and since when.</summary>
     public string Name => _commitments.Name;
 
+    /// <summary>What keeps it from writing its ledger, in words, and whether that is for good: another one has it. Null where nothing does.</summary>
+    internal (string? Reason, bool IsFinal) LedgerTrouble => _commitments.LedgerTrouble;
+
     /// <summary>
     /// Changes what the guardian may do for a job, from a step on, whatever was said before about later steps; holds for its later
     /// generations, too, and for a guardian that goes on with the same ledger after a restart. A plan that is on its way already is not

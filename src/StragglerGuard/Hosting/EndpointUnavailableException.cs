@@ -8,6 +8,11 @@ public sealed class EndpointUnavailableException : IOException
     internal EndpointUnavailableException(IPEndPoint endpoint, string reason, Exception inner)
         : base($"Can't listen on {endpoint}: {reason}.", inner) => Endpoint = endpoint;
 
+    internal EndpointUnavailableException(string host, int port, string reason, Exception inner)
+        : this(new IPEndPoint(IPAddress.TryParse(host, out IPAddress? address) ? address : IPAddress.Loopback, port), reason, inner)
+    {
+    }
+
     /// <summary>The address and port.</summary>
     public IPEndPoint Endpoint { get; }
 }

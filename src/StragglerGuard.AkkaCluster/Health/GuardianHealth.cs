@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.AkkaCluster.Hosting;
+using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.Hosting;
+
+namespace StragglerGuard.AkkaCluster.Health;
+
+/// <summary>
+/// Whether this process does its part as a guardian. Healthy: it decides, or stands by for one that does, and all guardians are there.
+/// Degraded: it does, but the next loss may be one too many, or it is on its way. Unhealthy: it can't, and somebody should look.
+/// </summary>
+internal sealed class GuardianHealth(HostedGuardian guardian, StragglerGuardOptions options) : IHealthCheck
+{
+    /// <summary>The check's name in the host.</summary>
+    public const string Name = "stragglerguard-guardian";
+
+    /// <summary>Joining takes some seconds, and after a partition as long as that lasts.</summary>
+    private static readonly TimeSpan JoiningMax = TimeSpan.FromSeconds(30);
+
+    /// <inheritdoc/>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(guardian.Node is { } node
+            ? Judge(node.Standing, node.InStanding, node.Trouble, node.Members, options.Cluster.GuardianEndpoints)
+            : HealthCheckResult.Unhealthy("the guardian has not started, or has left"));
+
+    /// <summary>The judgement, from what is known.</summary>
+    /// <param name="standing">Where the process stands.</param>
+    /// <param name="since">For how long.</param>
+    /// <param name="trouble">What keeps it from deciding or from writing; null where nothing does.</param>
+    /// <param name="members">The guardians of its cluster.</param>
+    /// <param name="all">Those that there should be.</param>
+    internal static HealthCheckResult Judge(
+        GuardianStanding standing, TimeSpan since, string? trouble, IReadOnlyList<GuardianMember> members, IReadOnlyList<ClusterEndpoint> all)
+    {
+        switch (standing)
+        {
+            case GuardianStanding.Left:
+                return HealthCheckResult.Unhealthy("it has left the other guardians");
+            case GuardianStanding.Joining when since > JoiningMax:
+                return HealthCheckResult.Unhealthy(FormattableString.Invariant($"it has looked for the other guardians for {since.TotalSeconds:0} s"));
+            case GuardianStanding.Joining:
+                return HealthCheckResult.Degraded("it looks for the other guardians");
+            case GuardianStanding.Claiming or GuardianStanding.Deciding when trouble is not null:
+                return HealthCheckResult.Unhealthy($"nothing is decided: {trouble}");
+            case GuardianStanding.Claiming:
+                return HealthCheckResult.Degraded("it takes the ledger over");
+        }
+
+        string here = standing == GuardianStanding.Deciding ? "it decides"
+            : members.FirstOrDefault(member => member.IsOldest) is { } oldest ? $"it stands by; {oldest} decides"
+            : "it stands by; nobody decides";
+        List<string> silent = [.. members.Where(member => !member.IsReachable).Select(member => member.ToString())];
+        List<string> missing = [.. all.Where(guardian => !members.Any(member => member.Is(guardian)))
+            .Select(guardian => $"{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}")];
+        string gone = string.Join("; ", [
+            .. silent.Count > 0 ? [$"can't be reached: {string.Join(", ", silent)}"] : (string[])[],
+            .. missing.Count > 0 ? [$"not there: {string.Join(", ", missing)}"] : (string[])[],
+        ]);
+        return gone.Length == 0 ? HealthCheckResult.Healthy(here) : HealthCheckResult.Degraded($"{here}; {gone}");
+    }
+}
