@@ -11,6 +11,16 @@ if (args is ["intake", .. var intake])
     return await IntakeCommand.RunAsync(intake);
 }
 
+if (args is ["cluster", .. var cluster])
+{
+#if FULLSTACK
+    return await StragglerGuard.Benchmarks.Cluster.ClusterCommand.RunAsync(cluster);
+#else
+    Console.Error.WriteLine($"cluster{(cluster.Length > 0 ? " …" : "")}: this build was made without Akka.NET: build with -p:FullStack=true");
+    return BadInput;
+#endif
+}
+
 IBenchmarkGroup[] groups =
 [
     new RecordingGroup(), new DetectionGroup(), new GuardianGroup(), new PlanningGroup(), new MitigationGroup(), new GemmGroup(), new AllReduceGroup(),

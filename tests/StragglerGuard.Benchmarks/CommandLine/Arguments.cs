@@ -63,5 +63,6 @@ internal sealed record Arguments(Effort Effort, IReadOnlyList<IBenchmarkGroup> G
         "  --markdown   the table as Markdown",
         "",
         "  intake       first of all words: a whole fleet's reports into one guardian, minute by minute; intake --help tells more",
+        "  cluster      first of all words: the same fleet through Akka.NET, guardian and load in processes of their own; cluster --help",
     ];
 }

@@ -28,7 +28,7 @@ internal sealed class ReportingFleet
     private readonly byte[][] _messages;
     private readonly int[] _recordOffsets;
     private readonly long[] _departureNs;
-    private readonly StepTiming[] _step;
+    private readonly StepTiming[][] _steps;
     private long _nextStep;
 
     /// <summary>Encodes every node's message once.</summary>
@@ -42,7 +42,7 @@ internal sealed class ReportingFleet
         _messages = new byte[jobs * NodesPerJob][];
         _recordOffsets = new int[jobs * ranksPerJob];
         _departureNs = new long[jobs];
-        _step = new StepTiming[ranksPerJob];
+        _steps = [new StepTiming[jobs * ranksPerJob], new StepTiming[jobs * ranksPerJob]];
         for (int node = 0; node < _messages.Length; node++)
         {
             _messages[node] = Encode(node);
@@ -84,7 +84,7 @@ internal sealed class ReportingFleet
             {
                 int node = (job * NodesPerJob) + (rank / RanksPerNode);
                 int offset = _recordOffsets[(job * _ranksPerJob) + rank];
-                StepRecordLayout.Encode(1, in _step[rank], _messages[node].AsSpan(offset, StepRecordLayout.RecordBytes));
+                StepRecordLayout.Encode(1, in NextOf(job)[rank], _messages[node].AsSpan(offset, StepRecordLayout.RecordBytes));
             }
         }
 
@@ -106,15 +106,22 @@ internal sealed class ReportingFleet
 
     private static NodeId NameOf(int node) => new($"rack-{node / 16:D4}-node-{node % 16:D2}");
 
+    /// <summary>A node's records of this second, by rank; they stay as they are for one more.</summary>
+    public ReadOnlyMemory<StepTiming> Timings(int node) =>
+        _steps[(int)(Step & 1)].AsMemory(node * RanksPerNode, RanksPerNode);
+
+    private Span<StepTiming> NextOf(int job) => _steps[(int)(_nextStep & 1)].AsSpan(job * _ranksPerJob, _ranksPerJob);
+
     private void TakeStep(int job)
     {
+        Span<StepTiming> next = NextOf(job);
         long lastArrivalNs = 0;
         for (int rank = 0; rank < _ranksPerJob; rank++)
         {
             long startNs = _departureNs[job] + (long)(UpdateNs * _noise.Next());
             long computeNs = (long)(NsPerUnit * MicroBatchesPerRank * _noise.Next());
             lastArrivalNs = Math.Max(lastArrivalNs, startNs + computeNs);
-            _step[rank] = new StepTiming { StartNs = startNs, ComputeNs = computeNs };
+            next[rank] = new StepTiming { StartNs = startNs, ComputeNs = computeNs };
         }
 
         _departureNs[job] = lastArrivalNs + TransferNs;
@@ -122,9 +129,9 @@ internal sealed class ReportingFleet
         {
             // No two ranks' clocks agree.
             long offsetNs = rank * ClockOffsetNs;
-            long startNs = _step[rank].StartNs + offsetNs;
-            long computeNs = _step[rank].ComputeNs;
-            _step[rank] = new StepTiming
+            long startNs = next[rank].StartNs + offsetNs;
+            long computeNs = next[rank].ComputeNs;
+            next[rank] = new StepTiming
             {
                 Step = _nextStep,
                 Rank = new Rank(rank),
