@@ -79,7 +79,13 @@ internal static class SystemConfig
     /// <summary>Nobody but the guardians' receptionists has anything to say to an agent: it takes no harmful message from outside.</summary>
     private const string ClientOnly = """
         akka.remote.untrusted-mode = on
-        akka.cluster.client.use-legacy-serialization = off
+        akka.cluster.client {
+          use-legacy-serialization = off
+          establishing-get-contacts-interval = 1 s
+          heartbeat-interval = 4 s
+          acceptable-heartbeat-pause = 10 s
+          buffer-size = 4
+        }
         """;
 
     private static string Remoting(ClusterSection section, ClusterRole role, bool isEncrypted)
@@ -147,14 +153,14 @@ internal static class SystemConfig
                 singleton-name = {{GuardNames.Singleton}}
                 role = {{GuardNames.GuardianRole}}
                 hand-over-retry-interval = 200 ms
-                min-number-of-hand-over-retries = 30
+                min-number-of-hand-over-retries = 75
               }
               singleton-proxy {
                 singleton-name = {{GuardNames.Singleton}}
                 role = {{GuardNames.GuardianRole}}
                 singleton-identification-interval = 200 ms
                 log-singleton-identification-failure = off
-                buffer-size = 100
+                buffer-size = 0
               }
               client.use-legacy-serialization = off
               client.receptionist {
@@ -169,10 +175,13 @@ internal static class SystemConfig
             """;
     }
 
+    /// <summary>What addresses begin with where connections are encrypted.</summary>
+    public const string EncryptedProtocol = "akka.ssl.tcp";
+
     /// <summary>The address of a guardian's system.</summary>
     public static string AddressOf(ClusterEndpoint guardian, bool isEncrypted) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(isEncrypted ? "akka.ssl.tcp" : "akka.tcp")}://{GuardNames.System}@{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}");
+        $"{(isEncrypted ? EncryptedProtocol : "akka.tcp")}://{GuardNames.System}@{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}");
 
     private static string Seconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F0} ms");
 

@@ -12,7 +12,7 @@ namespace StragglerGuard.AkkaCluster.Tests.Messages;
 
 public sealed class FabricSerializerTests : IDisposable
 {
-    private readonly ActorSystem _system = ActorSystem.Create("serializer");
+    private readonly ActorSystem _system = ActorSystem.Create("serializer", "akka.loglevel = OFF");
     private readonly FabricSerializer _serializer;
     private readonly IActorRef _actor;
 

@@ -1,0 +1,222 @@
+using Akka.Actor;
+using Akka.Event;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.Fabric;
+using StragglerGuard.Fabric.Wire;
+
+namespace StragglerGuard.AkkaCluster.Agents;
+
+/// <summary>
+/// One node's agent: sends what its <see cref="AgentPort"/> was handed to the guardian, and hands down what comes from there. When and
+/// which way is <see cref="ReportWindow"/>'s to say.
+/// </summary>
+internal sealed class AgentActor : UntypedActor, IWithTimers
+{
+    /// <summary>How often it looks whether something is due; seldom enough that an idle agent costs nothing.</summary>
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(500);
+
+    private readonly AgentPort _port;
+    private readonly IActorRef _way;
+    private readonly ReportWindow _window;
+    private readonly List<FlushRequest> _flushes = [];
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private IActorRef _intake = ActorRefs.Nobody;
+
+    /// <param name="port">Whose actor this is.</param>
+    /// <param name="way">Takes messages for whichever guardian decides, and <see cref="WayInDoubt"/>.</param>
+    public AgentActor(AgentPort port, IActorRef way)
+    {
+        _port = port;
+        _way = way;
+        _window = port.Window;
+    }
+
+    /// <inheritdoc/>
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private long NowNs => _port.NowNs();
+
+    /// <inheritdoc/>
+    protected override void PreStart()
+    {
+        Timers.StartPeriodicTimer(nameof(LookAround), LookAround.Instance, s_tick);
+        Self.Tell(LookAround.Instance);
+    }
+
+    /// <inheritdoc/>
+    protected override void PostStop()
+    {
+        foreach (FlushRequest flush in _flushes)
+        {
+            flush.Done.TrySetResult(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case ReportsWaiting:
+                _port.IsWoken();
+                SendWaiting();
+                break;
+            case LookAround:
+                Look();
+                break;
+            case ReportReceipt receipt:
+                if (_window.Acknowledge(receipt.Sequence, NowNs) > 0)
+                {
+                    _port.ShowReceipt(NowNs);
+                }
+
+                SendWaiting();
+                break;
+            case GuardianWelcome welcome:
+                Welcome(welcome);
+                break;
+            case PlanOffered offered:
+                Deliver(offered.Offer);
+                break;
+            case FlushRequest flush:
+                _flushes.Add(flush);
+                SendWaiting();
+                break;
+            case Leave:
+                SayGoodbye();
+                break;
+            case Unreadable unreadable:
+                _port.Refusals.Count(unreadable);
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private void Look()
+    {
+        long nowNs = NowNs;
+        if (_window.IsWayInDoubt(nowNs))
+        {
+            _way.Tell(WayInDoubt.Instance);
+        }
+
+        if (_window.IsHelloDue(nowNs))
+        {
+            _window.SaidHello(nowNs);
+            _way.Tell(new AgentHello(_port.Node, Self));
+        }
+
+        SendWaiting();
+    }
+
+    private void Welcome(GuardianWelcome welcome)
+    {
+        long nowNs = NowNs;
+        _intake = welcome.Intake;
+        _port.ShowWelcome(welcome.Guardian, nowNs);
+
+        // An actor that was started anew knows nothing of what the one before it had taken in.
+        if (_window.Welcome($"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}", nowNs))
+        {
+            foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(nowNs))
+            {
+                Send(report, wantsReceipt);
+            }
+        }
+
+        SendWaiting();
+    }
+
+    /// <summary>Sends as much as may be under way.</summary>
+    private void SendWaiting()
+    {
+        long nowNs = NowNs;
+        while (_window.TakesMore && _port.Waiting.Reader.TryRead(out NodeReport? report))
+        {
+            if (ReportSize.IsTooLarge(report))
+            {
+                _port.Waiting.CountDropped();
+                continue;
+            }
+
+            Send(report, _window.Send(report, nowNs, isAwaited: _flushes.Count > 0));
+        }
+
+        if (_flushes.Count > 0)
+        {
+            _flushes.RemoveAll(IsDone);
+            if (_flushes.Count > 0 && _window.AskForNewest(nowNs) is { } newest)
+            {
+                Send(newest, wantsReceipt: true);
+            }
+        }
+    }
+
+    private bool IsDone(FlushRequest flush) =>
+        _window.HasSettled(flush.Sequence)
+        && !(_port.Waiting.Reader.TryPeek(out NodeReport? oldest) && oldest.Sequence <= flush.Sequence)
+        && flush.Done.TrySetResult(true);
+
+    private void Send(NodeReport report, bool wantsReceipt) =>
+        (_window.IsOnDetour ? _way : _intake).Tell(new AgentReport(report, wantsReceipt));
+
+    private void Deliver(OfferedPlan offer)
+    {
+        if (_port.IsClosed)
+        {
+            return;
+        }
+
+        try
+        {
+            _port.OnOffer(offer);
+        }
+        catch (Exception mistake) when (mistake is not OutOfMemoryException)
+        {
+            // The callback is not to throw; where it does, the way must not break under the reports.
+            _log.Error(mistake, "an offered plan was not taken");
+        }
+    }
+
+    /// <summary>The last reports go out unasked for: nobody would hear the receipts.</summary>
+    private void SayGoodbye()
+    {
+        if (_window.Guardian is not null)
+        {
+            while (_port.Waiting.Reader.TryRead(out NodeReport? report))
+            {
+                if (!ReportSize.IsTooLarge(report))
+                {
+                    Send(report, wantsReceipt: false);
+                }
+            }
+
+            (_window.IsOnDetour ? _way : _intake).Tell(new AgentGoodbye(_port.Node));
+        }
+
+        Context.Stop(Self);
+    }
+
+    /// <summary>Reports wait at the port.</summary>
+    internal sealed class ReportsWaiting
+    {
+        public static readonly ReportsWaiting Instance = new();
+    }
+
+    /// <summary>It is time to see what is due.</summary>
+    internal sealed class LookAround : INotInfluenceReceiveTimeout
+    {
+        public static readonly LookAround Instance = new();
+    }
+
+    /// <summary>The agent ends.</summary>
+    internal sealed class Leave
+    {
+        public static readonly Leave Instance = new();
+    }
+
+    /// <summary>Somebody waits until all reports up to one are acknowledged.</summary>
+    internal sealed record FlushRequest(long Sequence, TaskCompletionSource<bool> Done);
+}

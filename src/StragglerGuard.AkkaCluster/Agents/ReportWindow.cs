@@ -1,0 +1,186 @@
+using StragglerGuard.Fabric;
+
+namespace StragglerGuard.AkkaCluster.Agents;
+
+/// <summary>
+/// What an agent has sent and not had acknowledged, and what follows from it: when to send more, when to ask for a receipt, when to look
+/// for the guardian, which way to take. Knows no clock: time comes with every call.
+/// </summary>
+/// <remarks>
+/// Only so much is under way at once: an engine that can't reach the guardian would keep what it is given, without end. Reports that are
+/// sent again are recognised by what they say, so that sending twice is harmless and losing is not.
+/// </remarks>
+internal sealed class ReportWindow
+{
+    /// <summary>Reports that may be under way.</summary>
+    public const int UnacknowledgedMax = 16;
+
+    /// <summary>A receipt is asked for where the last one is older.</summary>
+    public const long ReceiptAgeNs = 2_000_000_000;
+
+    /// <summary>A guardian that answers nothing for so long may be gone.</summary>
+    public const long SilenceNs = 3_000_000_000;
+
+    /// <summary>So often the guardian is looked for while none answers.</summary>
+    public const long LookingNs = 1_000_000_000;
+
+    /// <summary>So often a guardian that answers is told that the agent is there.</summary>
+    public const long KeepingNs = 10_000_000_000;
+
+    /// <summary>After so long on the longer way the direct one is tried again.</summary>
+    public const long DetourNs = 60_000_000_000;
+
+    private readonly Queue<NodeReport> _sent = new(UnacknowledgedMax);
+    private string? _guardian;
+    private long _newestAsked;
+    private long? _askedNs;
+    private long? _receiptNs;
+    private long? _helloNs;
+    private long? _unansweredHelloNs;
+    private long _detourNs;
+
+    /// <summary>Who welcomed last; null before the first.</summary>
+    public string? Guardian => _guardian;
+
+    /// <summary>Whether reports are to go the way that hellos go, since what is sent to the guardian itself isn't answered.</summary>
+    public bool IsOnDetour { get; private set; }
+
+    /// <summary>Whether a report may be sent now.</summary>
+    public bool TakesMore => _guardian is not null && _sent.Count < UnacknowledgedMax;
+
+    /// <summary>Sent and not acknowledged.</summary>
+    public int Unacknowledged => _sent.Count;
+
+    /// <summary>A report is sent.</summary>
+    /// <param name="report">Newer than all before.</param>
+    /// <param name="nowNs">ns.</param>
+    /// <param name="isAwaited">Whether somebody waits for the receipt.</param>
+    /// <returns>Whether to ask for a receipt.</returns>
+    /// <exception cref="InvalidOperationException">The window takes no more.</exception>
+    public bool Send(NodeReport report, long nowNs, bool isAwaited)
+    {
+        if (!TakesMore)
+        {
+            throw new InvalidOperationException("the window is full, or no guardian known");
+        }
+
+        if (IsOnDetour && _sent.Count == 0 && nowNs - _detourNs >= DetourNs)
+        {
+            IsOnDetour = false;
+        }
+
+        _sent.Enqueue(report);
+        bool asks = isAwaited || _sent.Count >= UnacknowledgedMax / 2 || _receiptNs is not { } last || nowNs - last >= ReceiptAgeNs;
+        if (asks)
+        {
+            Asked(report, nowNs);
+        }
+
+        return asks;
+    }
+
+    /// <summary>A receipt has come.</summary>
+    /// <returns>Reports that it acknowledged.</returns>
+    public int Acknowledge(long sequence, long nowNs)
+    {
+        int acknowledged = 0;
+        while (_sent.TryPeek(out NodeReport? oldest) && oldest.Sequence <= sequence)
+        {
+            _sent.Dequeue();
+            acknowledged++;
+        }
+
+        if (acknowledged > 0)
+        {
+            _receiptNs = nowNs;
+            _askedNs = _sent.Count > 0 && _newestAsked > sequence ? nowNs : null;
+        }
+
+        return acknowledged;
+    }
+
+    /// <summary>A guardian has answered a hello.</summary>
+    /// <param name="guardian">Which; one that began anew is another one.</param>
+    /// <param name="nowNs">ns.</param>
+    /// <returns>Whether everything unacknowledged is to be sent again: <see cref="SendAgain"/>.</returns>
+    public bool Welcome(string guardian, long nowNs)
+    {
+        _unansweredHelloNs = null;
+        if (_guardian != guardian)
+        {
+            _guardian = guardian;
+            IsOnDetour = false;
+        }
+        else if (_askedNs is { } asked && nowNs - asked >= SilenceNs)
+        {
+            // It is there, and hears hellos, but either the reports or the receipts get lost.
+            IsOnDetour = !IsOnDetour;
+            _detourNs = nowNs;
+        }
+        else
+        {
+            return false;
+        }
+
+        _askedNs = null;
+        return _sent.Count > 0;
+    }
+
+    /// <summary>Everything unacknowledged, in order; with the last one a receipt is asked for.</summary>
+    public IReadOnlyList<(NodeReport Report, bool WantsReceipt)> SendAgain(long nowNs)
+    {
+        var again = _sent.Select((report, index) => (report, index == _sent.Count - 1)).ToList();
+        if (again.Count > 0)
+        {
+            Asked(again[^1].report, nowNs);
+        }
+
+        return again;
+    }
+
+    /// <summary>Somebody waits for the receipts of all: the newest report, to be sent once more, where no question for it is under way.</summary>
+    public NodeReport? AskForNewest(long nowNs)
+    {
+        if (_guardian is null || _sent.Count == 0)
+        {
+            return null;
+        }
+
+        NodeReport newest = _sent.Last();
+        if (_askedNs is not null && _newestAsked >= newest.Sequence)
+        {
+            return null;
+        }
+
+        Asked(newest, nowNs);
+        return newest;
+    }
+
+    /// <summary>Whether nothing up to a report is under way any more.</summary>
+    public bool HasSettled(long sequence) => !_sent.TryPeek(out NodeReport? oldest) || oldest.Sequence > sequence;
+
+    /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
+    public bool IsHelloDue(long nowNs) =>
+        _helloNs is not { } last || nowNs - last >= (_guardian is null || IsSilent(nowNs) ? LookingNs : KeepingNs);
+
+    /// <summary>A hello was sent.</summary>
+    public void SaidHello(long nowNs)
+    {
+        _helloNs = nowNs;
+        _unansweredHelloNs ??= nowNs;
+    }
+
+    /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
+    public bool IsSilent(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs) || IsTooLong(_askedNs, nowNs);
+
+    /// <summary>Whether hellos aren't answered either: nobody may be at the end of the way.</summary>
+    public bool IsWayInDoubt(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs);
+
+    private static bool IsTooLong(long? sinceNs, long nowNs) => sinceNs is { } since && nowNs - since >= SilenceNs;
+
+    private void Asked(NodeReport report, long nowNs)
+    {
+        _newestAsked = report.Sequence;
+        _askedNs ??= nowNs;
+    }
+}

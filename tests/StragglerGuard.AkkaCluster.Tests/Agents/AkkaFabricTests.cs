@@ -1,0 +1,8 @@
+using StragglerGuard.Tests.Fabric;
+
+namespace StragglerGuard.AkkaCluster.Tests.Agents;
+
+public sealed class AkkaFabricTests : FabricTests
+{
+    protected override FabricUnderTest Create() => new LoopbackFabric();
+}
