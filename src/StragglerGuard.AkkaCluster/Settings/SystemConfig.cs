@@ -1,4 +1,7 @@
 using System.Globalization;
+using Akka.Cluster.Tools.Client;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Cluster.Tools.Singleton;
 using Akka.Configuration;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Fabric.Wire;
@@ -22,7 +25,12 @@ internal static class SystemConfig
         .WithFallback(role == ClusterRole.AgentClient
             ? ConfigurationFactory.ParseString(ClientOnly)
             : ConfigurationFactory.ParseString(Membership(section, role, isEncrypted)))
-        .WithFallback(ConfigurationFactory.ParseString(Dispatchers));
+        .WithFallback(ConfigurationFactory.ParseString(Dispatchers))
+
+        // How the tools write their envelopes. They add it themselves, but only once they are used: a system reads it when it starts.
+        .WithFallback(ClusterClientReceptionist.DefaultConfig())
+        .WithFallback(DistributedPubSub.DefaultConfig())
+        .WithFallback(ClusterSingleton.DefaultConfig());
 
     /// <summary>What a system of somebody else's lacks: how messages are written, and the dispatcher of ranks.</summary>
     /// <remarks>To be put under the system's own configuration, which wins.</remarks>
