@@ -1,11 +1,8 @@
-using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Akka.Actor;
-using Akka.Cluster.Tools.Client;
-using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Benchmarks.Workloads;
 using StragglerGuard.Hosting;
@@ -21,13 +18,13 @@ internal sealed class ClusterCommand : IAsyncDisposable
     private const int BatchesPerSecond = 50;
     private const int SecondsPerLine = 10;
     private const int WelcomeSecondsMax = 120;
-    private const int SettleSeconds = 5;
+    private const int SettleSecondsMax = 20;
+    private const int ReceiptSecondsMax = 5;
 
     private readonly ClusterArguments _arguments;
     private readonly ReportingFleet _fleet;
-    private readonly LoadCounts _counts = new();
-    private readonly List<ActorSystem> _systems = [];
-    private readonly List<IActorRef> _nodes = [];
+    private readonly List<AkkaAgentFabric> _fabrics = [];
+    private readonly List<ReportingNode> _nodes = [];
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("stragglerguard-load-");
     private readonly int _port = FreePort();
 
@@ -70,9 +67,9 @@ internal sealed class ClusterCommand : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        foreach (ActorSystem system in _systems)
+        foreach (AkkaAgentFabric fabric in _fabrics)
         {
-            await system.Terminate();
+            await fabric.DisposeAsync();
         }
 
         _folder.Delete(recursive: true);
@@ -84,36 +81,30 @@ internal sealed class ClusterCommand : IAsyncDisposable
             $"{Quantity.Count(_fleet.Nodes)} nodes of {ReportingFleet.RanksPerNode} ranks over {_arguments.Systems} actor systems, "
             + $"{Quantity.Count(_arguments.Jobs)} jobs of {Quantity.Count(_arguments.RanksPerJob)} ranks; one report a node and second, {_fleet.Message(0).Length} B");
         using GuardianProcess guardian = await GuardianProcess.StartAsync(_port, Path.Combine(_folder.FullName, "guard.ledger"));
-        ClusterSettings settings = ClusterSettings.ReadOrThrow(
-            GuardianProcess.OptionsAt(_port) with { Cluster = GuardianProcess.OptionsAt(_port).Cluster with { Port = null } }, ClusterRole.AgentClient);
+        StragglerGuardOptions options = GuardianProcess.OptionsAt(_port);
+        options = options with { Cluster = options.Cluster with { Port = null } };
         for (int i = 0; i < _arguments.Systems; i++)
         {
-            _systems.Add(GuardActorSystem.Create(settings, warning => Console.Error.WriteLine($"load: {warning}")));
+            _fabrics.Add(AkkaAgentFabric.Connect(options, warning => Console.Error.WriteLine($"load: {warning}")));
         }
 
-        StartNodes();
-        var clock = Stopwatch.StartNew();
-        int second = 0;
-        for (; Interlocked.Read(ref _counts.Welcomed) < _fleet.Nodes && second < WelcomeSecondsMax; second++)
+        long begun = Stopwatch.GetTimestamp();
+        for (int node = 0; node < _fleet.Nodes; node++)
         {
-            PaceSecond(clock, second, ReportingNode.SecondBegins.Quiet);
+            _nodes.Add(new ReportingNode(_fleet, node, _fabrics[node % _fabrics.Count]));
         }
 
-        Console.WriteLine($"{Quantity.Count(Interlocked.Read(ref _counts.Welcomed))} nodes welcomed after {second} s");
+        int heard = await FlushAsync(WelcomeSecondsMax);
+        Console.WriteLine($"{Quantity.Count(heard)} nodes' first reports acknowledged after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
         await ReportAsync(guardian);
     }
 
-    private void StartNodes()
+    /// <summary>Waits until the guardian has everything that was reported.</summary>
+    /// <returns>Nodes of which it has.</returns>
+    private async Task<int> FlushAsync(int secondsMax)
     {
-        ImmutableHashSet<ActorPath> contacts = [ActorPath.Parse($"{SystemConfig.AddressOf(new ClusterEndpoint("127.0.0.1", _port), isEncrypted: false)}/system/receptionist")];
-        List<IActorRef> clients = [.. _systems.Select(system => system.ActorOf(
-            ClusterClient.Props(ClusterClientSettings.Create(system).WithInitialContacts(contacts))))];
-        for (int node = 0; node < _fleet.Nodes; node++)
-        {
-            int place = node;
-            IActorRef client = clients[node % _systems.Count];
-            _nodes.Add(_systems[node % _systems.Count].ActorOf(Props.Create(() => new ReportingNode(_fleet, place, _counts, client))));
-        }
+        bool[] isDone = await Task.WhenAll(_nodes.Select(node => node.FlushAsync(TimeSpan.FromSeconds(secondsMax)).AsTask()));
+        return isDone.Count(done => done);
     }
 
     private async Task ReportAsync(GuardianProcess guardian)
@@ -121,51 +112,44 @@ internal sealed class ClusterCommand : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         TimeSpan guardianBefore = guardian.ProcessorTime;
         TimeSpan loadBefore = Environment.CpuUsage.TotalTime;
-        TimeSpan fleetTime = TimeSpan.Zero;
         TimeSpan begun = TimeSpan.Zero;
-        long sentBefore = Interlocked.Read(ref _counts.Sent);
+        int reported = 0;
         for (int second = 0; second < _arguments.Seconds; second++)
         {
-            TimeSpan before = Environment.CpuUsage.TotalTime;
             _fleet.Advance();
-            fleetTime += Environment.CpuUsage.TotalTime - before;
-            PaceSecond(clock, second, ReportingNode.SecondBegins.Reporting);
+            PaceSecond(clock, second);
+            reported += _nodes.Count;
             if ((second + 1) % SecondsPerLine != 0)
             {
                 continue;
             }
 
             TimeSpan now = clock.Elapsed;
-            TimeSpan guardianNow = guardian.ProcessorTime;
-            TimeSpan loadNow = Environment.CpuUsage.TotalTime;
-            long sent = Interlocked.Read(ref _counts.Sent);
+            TimeSpan guardianTime = guardian.ProcessorTime - guardianBefore;
+            TimeSpan loadTime = Environment.CpuUsage.TotalTime - loadBefore;
             double seconds = (now - begun).TotalSeconds;
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{now.TotalSeconds,4:0} s: {(sent - sentBefore) / seconds,6:N0} reports/s sent, {Interlocked.Read(ref _counts.Acknowledged):N0} of {sent:N0} acknowledged; "
-                + $"guardian {(guardianNow - guardianBefore).TotalSeconds / seconds,4:P0} of a core, {(guardianNow - guardianBefore).TotalSeconds * 1e6 / (sent - sentBefore):0.0} µs a report, "
-                + $"{guardian.ResidentBytes / 1e6:N0} MB; load {(loadNow - loadBefore).TotalSeconds / seconds:P0} of a core"));
-            Console.WriteLine($"        {await guardian.AskAsync()}");
-            (begun, guardianBefore, loadBefore, sentBefore) = (now, guardianNow, Environment.CpuUsage.TotalTime, sent);
+                $"{now.TotalSeconds,4:0} s: {reported / seconds,6:N0} reports/s, {_nodes.Count(node => node.IsHeard(ReceiptSecondsMax)):N0} nodes with a receipt of the last "
+                + $"{ReceiptSecondsMax} s, {_nodes.Sum(node => node.Dropped):N0} reports dropped; guardian {guardianTime.TotalSeconds / seconds,4:P0} of a core, "
+                + $"{guardianTime.TotalSeconds * 1e6 / reported:0.0} µs a report, {guardian.ResidentBytes / 1e6:N0} MB; load {loadTime.TotalSeconds / seconds:P0} of a core"));
+            Console.WriteLine($"        guardian: {await guardian.AskAsync()}");
+            (begun, guardianBefore, loadBefore, reported) = (now, guardian.ProcessorTime, Environment.CpuUsage.TotalTime, 0);
         }
 
-        _nodes.ForEach(node => node.Tell(ReportingNode.LastReceipt.Instance));
-        await Task.Delay(TimeSpan.FromSeconds(SettleSeconds));
-        long all = Interlocked.Read(ref _counts.Sent);
-        Console.WriteLine(
-            $"{Quantity.Count(all)} reports sent in {clock.Elapsed.TotalSeconds:0} s, {Quantity.Count(all - Interlocked.Read(ref _counts.Acknowledged))} not acknowledged; "
-            + $"guardian: {await guardian.AskAsync()}");
+        int heard = await FlushAsync(SettleSecondsMax);
+        Console.WriteLine($"after {clock.Elapsed.TotalSeconds:0} s the guardian has all of {Quantity.Count(heard)} nodes; {await guardian.AskAsync()}");
     }
 
-    /// <summary>Tells every node that its second has begun, one after another over the whole second.</summary>
-    private void PaceSecond(Stopwatch clock, int second, ReportingNode.SecondBegins begins)
+    /// <summary>Has every node report, one after another over the whole second.</summary>
+    private void PaceSecond(Stopwatch clock, int second)
     {
         int told = 0;
         for (int batch = 1; batch <= BatchesPerSecond; batch++)
         {
             for (int due = (int)((long)_nodes.Count * batch / BatchesPerSecond); told < due; told++)
             {
-                _nodes[told].Tell(begins);
+                _nodes[told].Report();
             }
 
             double leftSeconds = second + ((double)batch / BatchesPerSecond) - clock.Elapsed.TotalSeconds;
