@@ -8,8 +8,9 @@ namespace StragglerGuard.Benchmarks.Cluster;
 /// <param name="RanksPerJob">Ranks of each, a multiple of the ranks of a node.</param>
 /// <param name="Systems">Actor systems that the nodes share: connections to the guardian.</param>
 /// <param name="Seconds">How long to report at full load.</param>
+/// <param name="IsIdle">Whether one agent and one guardian have nothing to say to each other instead.</param>
 /// <param name="WantsHelp">Whether to explain and do nothing.</param>
-internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool WantsHelp)
+internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool IsIdle, bool WantsHelp)
 {
     private const int Largest = 1 << 20;
 
@@ -24,18 +25,22 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
         "  --ranks N     ranks of each, in nodes of 8 (220,000)",
         "  --systems N   actor systems that the nodes share, each with a connection of its own (4)",
         "  --seconds N   how long, once every node is welcomed (60)",
+        "  --idle        instead: what an agent's process takes that has nothing to report",
     ];
 
     /// <summary>Reads the words.</summary>
     /// <returns>Null where something is wrong, which <paramref name="error"/> names.</returns>
     public static ClusterArguments? TryParse(IReadOnlyList<string> words, out string error)
     {
-        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, WantsHelp: false);
+        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, IsIdle: false, WantsHelp: false);
         error = "";
         for (int i = 0; i < words.Count && error.Length == 0; i++)
         {
             switch (words[i])
             {
+                case "--idle":
+                    read = read with { IsIdle = true };
+                    break;
                 case "--help" or "-h":
                     read = read with { WantsHelp = true };
                     break;

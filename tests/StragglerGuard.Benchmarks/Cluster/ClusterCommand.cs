@@ -31,16 +31,19 @@ internal sealed class ClusterCommand : IAsyncDisposable
     private ClusterCommand(ClusterArguments arguments)
     {
         _arguments = arguments;
-        _fleet = new ReportingFleet(arguments.Jobs, arguments.RanksPerJob);
+        _fleet = new ReportingFleet(arguments.Jobs, arguments.IsIdle ? ReportingFleet.RanksPerNode : arguments.RanksPerJob);
     }
 
     /// <summary>Runs as the words say: as the load, or as the guardian that it starts.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> words)
     {
-        if (words is [GuardianProcess.Word, var port, var ledger])
+        switch (words)
         {
-            return await GuardianProcess.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture), ledger);
+            case [GuardianChild.Word, var port, var ledger]:
+                return await GuardianChild.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture), ledger);
+            case [AgentChild.Word, var port]:
+                return await AgentChild.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture));
         }
 
         if (ClusterArguments.TryParse(words, out string error) is not { } arguments)
@@ -60,7 +63,7 @@ internal sealed class ClusterCommand : IAsyncDisposable
         }
 
         await using var command = new ClusterCommand(arguments);
-        await command.MeasureAsync();
+        await (arguments.IsIdle ? command.MeasureIdleAsync() : command.MeasureAsync());
         return 0;
     }
 
@@ -75,17 +78,36 @@ internal sealed class ClusterCommand : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
+    private Task<ChildProcess> StartGuardianAsync() => ChildProcess.StartAsync(
+        GuardianChild.Word, _port.ToString(CultureInfo.InvariantCulture), Path.Combine(_folder.FullName, "guard.ledger"));
+
+    /// <summary>What an agent takes that has nothing to say, and a guardian that hears of nobody else.</summary>
+    private async Task MeasureIdleAsync()
+    {
+        using ChildProcess guardian = await StartGuardianAsync();
+        using ChildProcess agent = await ChildProcess.StartAsync(AgentChild.Word, _port.ToString(CultureInfo.InvariantCulture));
+        await Task.Delay(TimeSpan.FromSeconds(SecondsPerLine));
+        var clock = Stopwatch.StartNew();
+        (TimeSpan guardianBefore, TimeSpan agentBefore) = (guardian.ProcessorTime, agent.ProcessorTime);
+        await Task.Delay(TimeSpan.FromSeconds(_arguments.Seconds));
+        double seconds = clock.Elapsed.TotalSeconds;
+        double agentShare = (agent.ProcessorTime - agentBefore).TotalSeconds / seconds;
+        double guardianShare = (guardian.ProcessorTime - guardianBefore).TotalSeconds / seconds;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"idle for {seconds:0} s, of a core:"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"agent    {agentShare:P2}, {agent.ResidentBytes / 1e6:N0} MB resident"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"guardian {guardianShare:P2}, {guardian.ResidentBytes / 1e6:N0} MB resident"));
+        Console.WriteLine($"the agent: {await agent.AskAsync()}; the guardian: {await guardian.AskAsync()}");
+    }
+
     private async Task MeasureAsync()
     {
         Console.WriteLine(
             $"{Quantity.Count(_fleet.Nodes)} nodes of {ReportingFleet.RanksPerNode} ranks over {_arguments.Systems} actor systems, "
             + $"{Quantity.Count(_arguments.Jobs)} jobs of {Quantity.Count(_arguments.RanksPerJob)} ranks; one report a node and second, {_fleet.Message(0).Length} B");
-        using GuardianProcess guardian = await GuardianProcess.StartAsync(_port, Path.Combine(_folder.FullName, "guard.ledger"));
-        StragglerGuardOptions options = GuardianProcess.OptionsAt(_port);
-        options = options with { Cluster = options.Cluster with { Port = null } };
+        using ChildProcess guardian = await StartGuardianAsync();
         for (int i = 0; i < _arguments.Systems; i++)
         {
-            _fabrics.Add(AkkaAgentFabric.Connect(options, warning => Console.Error.WriteLine($"load: {warning}")));
+            _fabrics.Add(AkkaAgentFabric.Connect(GuardianChild.ClientOptionsOf(_port)));
         }
 
         long begun = Stopwatch.GetTimestamp();
@@ -107,7 +129,7 @@ internal sealed class ClusterCommand : IAsyncDisposable
         return isDone.Count(done => done);
     }
 
-    private async Task ReportAsync(GuardianProcess guardian)
+    private async Task ReportAsync(ChildProcess guardian)
     {
         var clock = Stopwatch.StartNew();
         TimeSpan guardianBefore = guardian.ProcessorTime;
