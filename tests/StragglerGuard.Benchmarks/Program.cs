@@ -1,9 +1,25 @@
 using System.Diagnostics;
 using StragglerGuard.Benchmarks.CommandLine;
 using StragglerGuard.Benchmarks.Groups;
+using StragglerGuard.Benchmarks.Intake;
 using StragglerGuard.Benchmarks.Printing;
 
 const int BadInput = 2;
+
+if (args is ["intake", .. var intake])
+{
+    return await IntakeCommand.RunAsync(intake);
+}
+
+if (args is ["cluster", .. var cluster])
+{
+#if FULLSTACK
+    return await StragglerGuard.Benchmarks.Cluster.ClusterCommand.RunAsync(cluster);
+#else
+    Console.Error.WriteLine($"cluster{(cluster.Length > 0 ? " …" : "")}: this build was made without Akka.NET: build with -p:FullStack=true");
+    return BadInput;
+#endif
+}
 
 IBenchmarkGroup[] groups =
 [

@@ -9,11 +9,8 @@ namespace StragglerGuard.AkkaCluster.Guardians;
 /// <param name="coordinator">Who hands plans to the agents.</param>
 internal sealed class AkkaGuardianFabric(IActorRef coordinator) : IGuardianFabric
 {
-    /// <summary>Half a second of a fleet of 30,000 nodes, while the guardian judges or writes.</summary>
-    private const int ReportsPending = 16_384;
-
     private readonly IActorRef _coordinator = coordinator;
-    private readonly ReportQueue _reports = new(ReportsPending);
+    private readonly ReportQueue _reports = new(ReportQueue.GuardianCapacity);
     private int _guardians;
     private volatile bool _isLeader = true;
 

@@ -5,6 +5,9 @@ namespace StragglerGuard.Fabric;
 /// <summary>A bounded queue of reports in which the oldest gives way to the newest, counted.</summary>
 internal sealed class ReportQueue
 {
+    /// <summary>Reports that may wait for a guardian: one of every agent that may be connected, so that a second's pause loses none.</summary>
+    public const int GuardianCapacity = 32_768;
+
     private readonly Channel<NodeReport> _channel;
     private long _dropped;
 

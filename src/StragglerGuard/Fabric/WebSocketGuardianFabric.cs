@@ -28,7 +28,8 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
 
     private readonly byte[] _tokenHash;
-    private readonly ReportQueue _reports = new(capacity: 4096);
+    private readonly ReportQueue _reports = new(ReportQueue.GuardianCapacity);
+    private readonly ReportDecoder _decoder = new();
     private readonly ConcurrentDictionary<long, Channel<byte[]>> _agents = [];
     private readonly CancellationTokenSource _closing = new();
     private EmbeddedServer? _server;
@@ -154,7 +155,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
                 return;
             }
 
-            if (WireFormat.TryDecodeReport(buffer.WrittenSpan, out NodeReport? report, out string reason))
+            if (_decoder.TryDecode(buffer.WrittenSpan, out NodeReport? report, out string reason))
             {
                 _reports.Enqueue(report);
             }

@@ -130,6 +130,11 @@ internal sealed class Commitments
         }
     }
 
+    /// <summary>The way of a job's decisions: <see cref="Commit"/>.</summary>
+    public JobJudge.Commitment WayOf(GuardedJob job) => job.Way ??= NewWayOf(job);
+
+    private JobJudge.Commitment NewWayOf(GuardedJob job) => decide => Commit(job, decide);
+
     /// <summary>Into the ledger first, down to the agents after.</summary>
     /// <param name="job">The job that it is about.</param>
     /// <param name="decide">From the number to the decision; null where the decision no longer stands.</param>
@@ -173,11 +178,14 @@ internal sealed class Commitments
     /// <summary>Says, once, that the ranks of a job know of numbers that the ledger never reached.</summary>
     public void ReportLost(GuardedJob job)
     {
-        if (job.Charge.Lost is not null || _place.State.FindLost(job.Judge.EpochInForce.Value) is not { } lost || !MayDecide(job))
+        if (job.Charge.Lost is null && _place.State.FindLost(job.Judge.EpochInForce.Value) is { } lost && MayDecide(job))
         {
-            return;
+            ReportLost(job, lost);
         }
+    }
 
+    private void ReportLost(GuardedJob job, string lost)
+    {
         job.Charge.Lost = lost;
         Complain($"{job.Judge.Job}: {lost}");
         bool isPut = false;

@@ -3,7 +3,10 @@ using StragglerGuard.Fabric;
 namespace StragglerGuard.Guardian;
 
 /// <summary>A job under guard, as the guardian's thread holds it.</summary>
-internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
+/// <param name="judge">Its newest generation.</param>
+/// <param name="metrics">Where its figures are shown.</param>
+/// <param name="failed">Told, in words, should judging it fail.</param>
+internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<string>? failed = null)
 {
     public JobJudge Judge { get; } = judge;
 
@@ -34,6 +37,9 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
     /// </summary>
     public bool HasEnded => Judge.HasEnded && (Judge.Successor is null || !Judge.Regroups);
 
+    /// <summary>The way of its decisions into the ledger; null before the first.</summary>
+    public JobJudge.Commitment? Way { get; set; }
+
     /// <summary>When it last reported, ns.</summary>
     public long HeardNs { get; set; }
 
@@ -45,7 +51,10 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
     /// says why.
     /// </summary>
     /// <returns>False where the job is judged no longer.</returns>
-    public bool TryJudge(Action<JobJudge> part)
+    public bool TryJudge(Action<JobJudge> part) => TryJudge(part, static (judge, part) => part(judge));
+
+    /// <summary>As the other, with what the part needs, so that it can do without a closure.</summary>
+    public bool TryJudge<TState>(TState state, Action<JobJudge, TState> part)
     {
         if (Fault is not null)
         {
@@ -54,18 +63,29 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics)
 
         try
         {
-            part(Judge);
+            part(Judge, state);
             return true;
         }
         catch (Exception mistake)
         {
             Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
             Pending = null;
+            failed?.Invoke($"{Judge.Job} is {Fault}");
             return false;
         }
     }
 
-    public void PublishMetrics() => metrics.Publish(Judge.Status(), Judge.WorldSize);
+    /// <summary>Shows the figures of some more ranks.</summary>
+    /// <param name="ranks">How many, 1 or more.</param>
+    /// <param name="isDone">Whether these were the last.</param>
+    /// <returns>False where the job is judged no longer.</returns>
+    public bool TryPublishMetrics(int ranks, out bool isDone)
+    {
+        bool done = false;
+        bool isJudged = TryJudge(judge => done = metrics.Publish(judge, ranks));
+        isDone = done;
+        return isJudged;
+    }
 
     /// <summary>What is known now.</summary>
     /// <param name="objection">What keeps the guardian from deciding, or was lost to it; null where nothing does.</param>

@@ -32,14 +32,15 @@ public sealed class GuardianService : IAsyncDisposable
     /// <summary>However short the interval is, an agent may lose its connection, and come back.</summary>
     private const double StandbySilentSecondsMin = 10;
 
-    /// <summary>Between two writings of the metrics lies so many times what one takes: percentiles of many ranks take a while.</summary>
-    private const int PublishPauseFactor = 9;
+    /// <summary>Of the guardian's time: percentiles of a hundred thousand ranks are no matter of a quarter of a second.</summary>
+    private const double PublishShare = 0.1;
 
     private readonly IGuardianPort _port;
-    private readonly IDecisionLedger _ledger;
     private readonly Lock _gate = new();
     private readonly JobRoster _roster;
     private readonly Commitments _commitments;
+    private readonly ReportIntake _intake;
+    private readonly MetricsRound _metrics;
     private readonly GuardedNodes? _nodes;
     private readonly long _standbySilentNs;
     private readonly CancellationTokenSource _closing = new();
@@ -48,7 +49,6 @@ public sealed class GuardianService : IAsyncDisposable
     private long _reportsRefused;
     private int _disposed;
     private long _lastTickNs = MonotonicClock.NowNs();
-    private long _publishAtNs;
     private string? _complaint;
     private volatile string? _lastFault;
 
@@ -76,11 +76,12 @@ public sealed class GuardianService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(instruments);
         _port = fabric.OpenGuardian();
-        _ledger = ledger;
-        _roster = new JobRoster(options, instruments);
+        _roster = new JobRoster(options, instruments, fault => _lastFault = fault);
+        _metrics = new MetricsRound(_roster);
         _standbySilentNs = (long)Math.Max(StandbySilentSecondsMin * 1e9, StandbySilentIntervals * options.Agent.IntervalMs * 1e6);
         ActuationDesk? desk = actuators?.Actuator is null ? null : new ActuationDesk(NodeNaming.Of(options.Actuators));
         _commitments = new Commitments(_port, ledger, _roster, options.Ledger.Modes, desk, Complain);
+        _intake = new ReportIntake(_roster, _commitments, ledger, fault => _lastFault = fault);
         lock (_gate)
         {
             _commitments.TryCatchUp();
@@ -253,50 +254,35 @@ public sealed class GuardianService : IAsyncDisposable
 
     private void Take(NodeReport report)
     {
-        List<GuardedJob> heard = [];
         lock (_gate)
         {
-            // All records first: a step is complete only with those of the last rank.
-            foreach (RankReport rank in report.Ranks)
+            int refused = _intake.Take(report, MonotonicClock.NowNs(), ExamineSelf());
+            if (refused > 0)
             {
-                if (JobOf(rank.Enrollment) is not { } job || !TryJudge(job, judge => judge.Add(rank)))
-                {
-                    Interlocked.Increment(ref _reportsRefused);
-                }
-                else if (!heard.Contains(job))
-                {
-                    heard.Add(job);
-                }
-            }
-
-            foreach (GuardedJob job in _roster.Jobs)
-            {
-                job.Standby.Hear(report, job.Judge.Job, job.Judge.Slots, MonotonicClock.NowNs());
-            }
-
-            string? complaint = ExamineSelf();
-            foreach (GuardedJob job in heard)
-            {
-                job.HeardNs = MonotonicClock.NowNs();
-                TryJudge(job, judge => judge.JudgeFrames(complaint, decide => _commitments.Commit(job, decide)));
-                TryJudge(job, _ => _commitments.ReportLost(job));
+                Interlocked.Add(ref _reportsRefused, refused);
             }
         }
 
-        CarryOn(() => _nodes?.Note(report.Node));
+        if (_nodes is not null)
+        {
+            Note(report.Node);
+        }
+
         Tell();
 
-        lock (_gate)
+        foreach (GuardedJob job in _intake.Heard)
         {
-            foreach (GuardedJob job in heard)
+            if (job.HasEnded)
             {
-                if (job.HasEnded)
+                lock (_gate)
                 {
                     _roster.End(job);
                 }
             }
         }
     }
+
+    private void Note(NodeId node) => CarryOn(() => _nodes!.Note(node));
 
     /// <summary>Tells who listens what stands since the last time, and what went wrong.</summary>
     private void Tell()
@@ -339,18 +325,6 @@ public sealed class GuardianService : IAsyncDisposable
         }
     }
 
-    private bool TryJudge(GuardedJob job, Action<JobJudge> part)
-    {
-        bool wasJudged = job.Fault is null;
-        bool isJudged = job.TryJudge(part);
-        if (wasJudged && !isJudged)
-        {
-            _lastFault = $"{job.Judge.Job} is {job.Fault}";
-        }
-
-        return isJudged;
-    }
-
     /// <summary>
     /// A guardian that was paused comes back to reports that piled up, some of which gave way to others: until it has kept its own time
     /// again it makes no plan of them.
@@ -375,13 +349,7 @@ public sealed class GuardianService : IAsyncDisposable
         CarryOn(() => _nodes?.Ask());
         CarryOn(_commitments.OfferPendingAgain);
         Tell();
-        long beginNs = MonotonicClock.NowNs();
-        if (beginNs >= _publishAtNs)
-        {
-            PublishMetrics();
-            long endNs = MonotonicClock.NowNs();
-            _publishAtNs = endNs + (PublishPauseFactor * (endNs - beginNs));
-        }
+        CarryOn(() => _metrics.Continue(MonotonicClock.NowNs() + (long)(PublishShare * OfferAgain.TotalNanoseconds)));
 
         // Last: the guardian's own work is no pause.
         _lastTickNs = MonotonicClock.NowNs();
@@ -411,7 +379,7 @@ public sealed class GuardianService : IAsyncDisposable
         {
             foreach (GuardedJob job in _roster.Jobs)
             {
-                TryJudge(job, judge => judge.LookForHangs(nowNs, lateNs > PauseSeconds * 1e9 ? lateNs : 0));
+                job.TryJudge(judge => judge.LookForHangs(nowNs, lateNs > PauseSeconds * 1e9 ? lateNs : 0));
             }
         }
     }
@@ -429,71 +397,6 @@ public sealed class GuardianService : IAsyncDisposable
             {
                 job.Standby.ForgetSilent(MonotonicClock.NowNs(), _standbySilentNs);
             }
-        }
-    }
-
-    private void PublishMetrics()
-    {
-        lock (_gate)
-        {
-            foreach (GuardedJob job in _roster.Jobs)
-            {
-                TryJudge(job, _ => job.PublishMetrics());
-            }
-        }
-    }
-
-    /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
-    private GuardedJob? JobOf(RankEnrollment rank)
-    {
-        if (rank.FindFault() is not null)
-        {
-            return null;
-        }
-
-        if (_roster.Find(rank.Job) is { } job)
-        {
-            int newer = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
-            if (newer < 0)
-            {
-                return null;
-            }
-
-            if (newer == 0)
-            {
-                return Enrolled(job, rank);
-            }
-        }
-
-        return Begin(rank) is { } begun ? Enrolled(begun, rank) : null;
-    }
-
-    private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank)
-    {
-        if (!job.Judge.Enroll(rank))
-        {
-            return null;
-        }
-
-        job.Standby.Joined(rank.Slot);
-        return job;
-    }
-
-    /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
-    private GuardedJob? Begin(RankEnrollment first)
-    {
-        try
-        {
-            _commitments.CatchUp();
-            List<LedgerEntry> known = [.. _ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
-            GuardedJob job = _roster.Begin(first, known, _commitments.Now);
-            TryJudge(job, _ => _commitments.Begin(job, known));
-            return job;
-        }
-        catch (Exception impossible)
-        {
-            _lastFault = $"{first.Job} can't be judged: {impossible.Message}";
-            return null;
         }
     }
 }

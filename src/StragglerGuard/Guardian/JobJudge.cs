@@ -6,6 +6,7 @@ using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
 
 namespace StragglerGuard.Guardian;
 
@@ -246,7 +247,7 @@ internal sealed class JobJudge
             Judge(frame, observerComplaint, commit);
         }
 
-        if (_failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
+        if (_failures.Count > 0 && _failures.Values.FirstOrDefault(failure => failure.Culprits.Count > 0) is { } known)
         {
             _loop?.JudgeFailure(known, Successor, commit);
         }
@@ -360,8 +361,18 @@ internal sealed class JobJudge
             && _plans.TakeOver(plan.Kind, plan.Plan, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
     }
 
+    /// <summary>Whether every rank has been heard of.</summary>
+    public bool IsComplete => _enrolled == WorldSize;
+
+    /// <summary>What the ranks of a complete job are called.</summary>
+    public RankLabels[] Labels() => [.. _ranks.Select((rank, i) => new RankLabels(new Rank(i), rank!.DeviceClass, rank.Worker.Node))];
+
     /// <summary>What is known now.</summary>
-    public JobStatus Status() => new()
+    public JobStatus Status() =>
+        StatusWithoutRanks() with { Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)] };
+
+    /// <summary>What is known now of the job; of the ranks <see cref="StatusOf"/> tells one by one, as it takes its time.</summary>
+    public JobStatus StatusWithoutRanks() => new()
     {
         Job = Job,
         Generation = Generation,
@@ -377,7 +388,7 @@ internal sealed class JobJudge
         SplitVotes = _counts.Max(counts => counts.SplitVotes),
         LatenessSeconds = _clock.SecondsBehind(_newestStartNs),
         TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
-        Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)],
+        Ranks = [],
         Verdicts = _verdicts.Raised,
         Changes = _changes.Seen,
         Plans = _plans.Statuses(),
@@ -386,7 +397,8 @@ internal sealed class JobJudge
         PolicyReason = _loop?.Reason ?? _policyReason,
     };
 
-    private RankStatus StatusOf(int rank)
+    /// <summary>What is known now of a rank that has been heard of.</summary>
+    public RankStatus StatusOf(int rank)
     {
         LagSummary lag = _lagStatistics.Summarize(new Rank(rank));
         return new RankStatus(

@@ -9,7 +9,10 @@ namespace StragglerGuard.Guardian;
 
 /// <summary>The jobs that a guardian knows, as many as its memory may take. Its owner sees to it that one thread at a time uses
 /// it.</summary>
-internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments instruments)
+/// <param name="options">The guard's.</param>
+/// <param name="instruments">Where jobs are shown.</param>
+/// <param name="failed">Told, in words, of a job that is judged no longer.</param>
+internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments instruments, Action<string>? failed = null)
 {
     /// <summary>Jobs guarded at once. Beyond it the one that was silent longest is forgotten, and begun anew should it report
     /// again.</summary>
@@ -47,7 +50,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
                 decided.Plan.Generation == first.Generation && decided.Generation.Value < first.Generation.Value),
             FormerSecondsPerUnit = before?.Judge.SecondsPerUnit ?? double.NaN,
         };
-        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, context), new JobMetrics(instruments))
+        var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, context), new JobMetrics(instruments), failed)
         {
             HeardNs = MonotonicClock.NowNs(),
             Standby = standby,

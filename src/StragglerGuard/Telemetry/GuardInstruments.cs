@@ -244,13 +244,17 @@ public sealed class GuardInstruments : IDisposable
             ("0.99", (s, i) => s.LagP99Seconds[i]),
         ];
 
+        private readonly Lazy<KeyValuePair<string, object?>[][]> _rankTags;
+        private readonly Lazy<KeyValuePair<string, object?>[][][]> _lagTags;
+
         internal JobSeries(JobMetricsSnapshot snapshot)
         {
             Snapshot = snapshot;
             JobTags = [new("job", snapshot.Job.Value)];
             ModeTags = [.. Modes.Select(mode => With(JobTags, "mode", mode.ToString().ToLowerInvariant()))];
-            RankTags = [.. snapshot.Ranks.ToArray().Select(rank => TagsOf(JobTags, rank))];
-            LagTags = [.. RankTags.Select(tags => Quantiles.Select(q => With(tags, "q", q.Label)).ToArray())];
+            _rankTags = new Lazy<KeyValuePair<string, object?>[][]>(() => [.. snapshot.Ranks.ToArray().Select(rank => TagsOf(JobTags, rank))]);
+            _lagTags = new Lazy<KeyValuePair<string, object?>[][][]>(
+                () => [.. RankTags.Select(tags => Quantiles.Select(q => With(tags, "q", q.Label)).ToArray())]);
         }
 
         internal JobMetricsSnapshot Snapshot { get; }
@@ -259,9 +263,10 @@ public sealed class GuardInstruments : IDisposable
 
         internal KeyValuePair<string, object?>[][] ModeTags { get; }
 
-        internal KeyValuePair<string, object?>[][] RankTags { get; }
+        /// <summary>Made when somebody first asks, on that one's thread: of a hundred thousand ranks they take a while, and memory.</summary>
+        internal KeyValuePair<string, object?>[][] RankTags => _rankTags.Value;
 
-        internal KeyValuePair<string, object?>[][][] LagTags { get; }
+        internal KeyValuePair<string, object?>[][][] LagTags => _lagTags.Value;
 
         private static KeyValuePair<string, object?>[] TagsOf(KeyValuePair<string, object?>[] job, RankLabels rank) =>
         [

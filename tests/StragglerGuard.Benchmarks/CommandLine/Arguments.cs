@@ -61,5 +61,8 @@ internal sealed record Arguments(Effort Effort, IReadOnlyList<IBenchmarkGroup> G
         "  --only NAME  one group; repeatable:",
         .. groups.Select(group => $"                 {group.Name,-10} {group.Summary}"),
         "  --markdown   the table as Markdown",
+        "",
+        "  intake       first of all words: a whole fleet's reports into one guardian, minute by minute; intake --help tells more",
+        "  cluster      first of all words: the same fleet through Akka.NET, guardian and load in processes of their own; cluster --help",
     ];
 }

@@ -86,6 +86,7 @@ internal static class WireFormat
         }.ToByteArray();
     }
 
+    /// <summary>Reads a report, whatever is in it. Who reads thousands a second has a <see cref="ReportDecoder"/>, which answers the same.</summary>
     public static bool TryDecodeReport(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out NodeReport? report, out string reason)
     {
         report = null;
@@ -98,16 +99,7 @@ internal static class WireFormat
         var ranks = new List<RankReport>(message.Ranks.Count);
         foreach (RankReportMessage rank in message.Ranks)
         {
-            EnrollmentMessage who = rank.Enrollment ?? new EnrollmentMessage();
-            var enrollment = new RankEnrollment(
-                new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
-                new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
-                who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax)
-            {
-                Slot = who.Slots == 0 ? who.Rank : who.Slot,
-                Slots = who.Slots == 0 ? who.WorldSize : who.Slots,
-                Abilities = who.Slots == 0 ? RankAbilities.Rebalance : (RankAbilities)who.Abilities,
-            };
+            RankEnrollment enrollment = ToEnrollment(rank.Enrollment ?? new EnrollmentMessage());
             if (enrollment.FindFault() is { } impossible)
             {
                 reason = $"ranks[{ranks.Count}].enrollment: {impossible}";
@@ -169,6 +161,17 @@ internal static class WireFormat
         offer = new OfferedPlan(new JobId(message.Job), new Generation(message.Generation), plan);
         return true;
     }
+
+    /// <summary>A rank's place in its job as a message has it, possible or not.</summary>
+    public static RankEnrollment ToEnrollment(EnrollmentMessage who) => new(
+        new JobId(who.Job), new Generation(who.Generation), new Rank(who.Rank), who.WorldSize,
+        new WorkerId(new NodeId(who.Node), who.DeviceUuid), new DeviceClass(who.DeviceClass), who.Stage,
+        who.TotalMicroBatches, who.MicroBatchesMin, who.MicroBatchesMax)
+    {
+        Slot = who.Slots == 0 ? who.Rank : who.Slot,
+        Slots = who.Slots == 0 ? who.WorldSize : who.Slots,
+        Abilities = who.Slots == 0 ? RankAbilities.Rebalance : (RankAbilities)who.Abilities,
+    };
 
     private static GroupFailureMessage? Encode(GroupFailure? failure)
     {

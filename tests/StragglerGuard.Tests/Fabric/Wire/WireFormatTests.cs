@@ -18,7 +18,7 @@ public sealed class WireFormatTests
     public void Report_EncodedAndDecoded_IsTheSame() =>
         Prop.ForAll(Seeds(), seed =>
         {
-            var report = RandomReport(new Random(seed));
+            var report = RandomReports.Report(new Random(seed));
             return (WireFormat.TryDecodeReport(WireFormat.Encode(report), out var decoded, out string reason)
                 && Reports.Same(report, decoded)).Label($"seed {seed}: {reason}");
         }).Check(Checked.WithMaxTest(300));
@@ -30,7 +30,7 @@ public sealed class WireFormatTests
             var random = new Random(seed);
             var offer = new OfferedPlan(
                 new JobId($"job {random.Next()} ü"), new Generation(random.Next()),
-                new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), Draw(random, 1 + random.Next(40), () => random.Next(1000))));
+                new JobPlan(new PlanEpoch(random.NextInt64()), new Generation(random.Next()), RandomReports.Draw(random, 1 + random.Next(40), () => random.Next(1000))));
             return (WireFormat.TryDecodeOffer(WireFormat.Encode(offer), out var decoded, out string reason)
                 && decoded == offer).Label($"seed {seed}: {reason}");
         }).Check(Checked.WithMaxTest(300));
@@ -41,11 +41,11 @@ public sealed class WireFormatTests
         Prop.ForAll(Seeds(), seed =>
         {
             var random = new Random(seed);
-            byte[] bytes = random.Next(2) == 0 ? WireFormat.Encode(RandomReport(random)) : WireFormat.Encode(Reports.Offer(epoch: 3));
+            byte[] bytes = random.Next(2) == 0 ? WireFormat.Encode(RandomReports.Report(random)) : WireFormat.Encode(Reports.Offer(epoch: 3));
             bytes = random.Next(3) switch
             {
                 0 => bytes[..random.Next(bytes.Length)],
-                1 => Draw(random, random.Next(400), () => (byte)random.Next(256)),
+                1 => RandomReports.Draw(random, random.Next(400), () => (byte)random.Next(256)),
                 _ => bytes,
             };
             for (int flips = random.Next(1, 6); flips > 0 && bytes.Length > 0; flips--)
@@ -133,63 +133,4 @@ public sealed class WireFormatTests
     }
 
     private static Arbitrary<int> Seeds() => Arb.From(Gen.Choose(0, int.MaxValue));
-
-    private static T[] Draw<T>(Random random, int count, Func<T> next)
-    {
-        ArgumentNullException.ThrowIfNull(random);
-        var drawn = new T[count];
-        for (int i = 0; i < count; i++)
-        {
-            drawn[i] = next();
-        }
-
-        return drawn;
-    }
-
-    private static NodeReport RandomReport(Random random) => new(
-        new NodeId($"node-{random.Next()}"), random.NextInt64(), random.NextInt64(),
-        Draw(random, random.Next(4), () =>
-        {
-            int world = 1 + random.Next(512);
-            int total = random.Next(1, 1 << 20);
-            return new RankReport(
-                new RankEnrollment(
-                    new JobId($"job-{random.Next()}"), new Generation(random.Next()), new Rank(random.Next(world)), world,
-                    new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("GB200"), random.Next(64), total,
-                    random.Next(3), 3 + random.Next(total))
-                {
-                    Slots = world + 3,
-                    Slot = random.Next(world + 3),
-                    Abilities = (RankAbilities)random.Next(32),
-                },
-                Draw(random, random.Next(20), () => RandomTiming(random)), random.NextInt64(), random.NextInt64(), random.NextInt64(),
-                random.Next(2) == 0)
-            {
-                Failure = random.Next(2) == 0 ? null : new GroupFailure(Draw(random, random.Next(4), () => new Rank(random.Next())), $"why {random.Next()}"),
-                Regroups = random.Next(2) == 0,
-                Trial = random.Next(2) == 0 ? null : new RankTrial(new PlanEpoch(random.NextInt64()), 1 + random.NextDouble()),
-            };
-        }))
-    {
-        Standby = Draw(random, random.Next(4), () => new StandbyReport(
-            new JobId($"job-{random.Next()}"), random.Next(8), 8, new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("H100"),
-            random.Next(2) == 0 ? null : 1 + random.NextDouble())),
-    };
-
-    private static StepTiming RandomTiming(Random random) => new()
-    {
-        Generation = new Generation(random.Next()),
-        Step = random.NextInt64(),
-        Rank = new Rank(random.Next()),
-        Kind = (TimingKind)random.Next(2),
-        StartNs = random.NextInt64(),
-        ComputeNs = random.NextInt64(),
-        DataWaitNs = random.NextInt64(),
-        ArrivalNs = random.NextInt64(),
-        DepartureNs = random.NextInt64(),
-        WorkUnits = random.Next(),
-        Weight = random.NextDouble(),
-        WorkloadFeature = random.NextDouble(),
-        Epoch = new PlanEpoch(random.NextInt64()),
-    };
 }

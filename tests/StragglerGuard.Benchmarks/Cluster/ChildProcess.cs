@@ -1,0 +1,68 @@
+using System.Diagnostics;
+
+namespace StragglerGuard.Benchmarks.Cluster;
+
+/// <summary>A part of the cluster in a process of its own, which says a line when it is ready, and answers every line that it is sent with one.</summary>
+internal sealed class ChildProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private ChildProcess(Process process) => _process = process;
+
+    /// <summary>Processor time so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>Memory that was resident when the processor time was last asked for.</summary>
+    /// <value>Bytes.</value>
+    public long ResidentBytes => _process.WorkingSet64;
+
+    /// <summary>Starts this program with other words, and waits until it is ready.</summary>
+    /// <param name="words">The child's command line after <c>cluster</c>.</param>
+    public static async Task<ChildProcess> StartAsync(params string[] words)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (string word in (string[])["cluster", .. words])
+        {
+            start.ArgumentList.Add(word);
+        }
+
+        // As a guardian of its own runs: it must not stand still while a gigabyte is looked through.
+        start.Environment["DOTNET_gcConcurrent"] = "1";
+        var child = new ChildProcess(Process.Start(start)!);
+        await child._process.StandardOutput.ReadLineAsync();
+        return child;
+    }
+
+    /// <summary>What the child says of itself, in a line.</summary>
+    public async Task<string> AskAsync()
+    {
+        await _process.StandardInput.WriteLineAsync();
+        await _process.StandardInput.FlushAsync();
+        return await _process.StandardOutput.ReadLineAsync() ?? "it is gone";
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    /// <summary>The child's side: is ready, and answers until no more lines come.</summary>
+    public static async Task ServeAsync(Func<string> answer)
+    {
+        Console.WriteLine("ready");
+        while (await Console.In.ReadLineAsync() is not null)
+        {
+            Console.WriteLine(answer());
+        }
+    }
+}

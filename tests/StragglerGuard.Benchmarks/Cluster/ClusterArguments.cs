@@ -1,0 +1,73 @@
+using System.Globalization;
+using StragglerGuard.Benchmarks.Workloads;
+
+namespace StragglerGuard.Benchmarks.Cluster;
+
+/// <summary>The words of the command line after <c>cluster</c>.</summary>
+/// <param name="Jobs">Jobs.</param>
+/// <param name="RanksPerJob">Ranks of each, a multiple of the ranks of a node.</param>
+/// <param name="Systems">Actor systems that the nodes share: connections to the guardian.</param>
+/// <param name="Seconds">How long to report at full load.</param>
+/// <param name="IsIdle">Whether one agent and one guardian have nothing to say to each other instead.</param>
+/// <param name="WantsHelp">Whether to explain and do nothing.</param>
+internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool IsIdle, bool WantsHelp)
+{
+    private const int Largest = 1 << 20;
+
+    /// <summary>What it does and takes.</summary>
+    public static IReadOnlyList<string> Help { get; } =
+    [
+        "cluster: a fleet's reports through Akka.NET into the guardian of a cluster, each in a process of its own:",
+        "nodes say hello through a cluster client, are welcomed, report once a second, and are given receipts.",
+        "Tells every 10 s: reports that were sent and acknowledged, processor time of both processes, memory of the guardian.",
+        "",
+        "  --jobs N      jobs (1)",
+        "  --ranks N     ranks of each, in nodes of 8 (220,000)",
+        "  --systems N   actor systems that the nodes share, each with a connection of its own (4)",
+        "  --seconds N   how long, once every node is welcomed (60)",
+        "  --idle        instead: what an agent's process takes that has nothing to report",
+    ];
+
+    /// <summary>Reads the words.</summary>
+    /// <returns>Null where something is wrong, which <paramref name="error"/> names.</returns>
+    public static ClusterArguments? TryParse(IReadOnlyList<string> words, out string error)
+    {
+        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, IsIdle: false, WantsHelp: false);
+        error = "";
+        for (int i = 0; i < words.Count && error.Length == 0; i++)
+        {
+            switch (words[i])
+            {
+                case "--idle":
+                    read = read with { IsIdle = true };
+                    break;
+                case "--help" or "-h":
+                    read = read with { WantsHelp = true };
+                    break;
+                case "--jobs" or "--ranks" or "--systems" or "--seconds" when i + 1 < words.Count
+                    && int.TryParse(words[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= Largest:
+                    read = words[i++] switch
+                    {
+                        "--jobs" => read with { Jobs = count },
+                        "--ranks" => read with { RanksPerJob = count },
+                        "--systems" => read with { Systems = count },
+                        _ => read with { Seconds = count },
+                    };
+                    break;
+                case "--jobs" or "--ranks" or "--systems" or "--seconds":
+                    error = $"{words[i]} takes a number of 1 … {Largest}.";
+                    break;
+                default:
+                    error = $"Unknown argument '{words[i]}'; cluster --help lists what there is.";
+                    break;
+            }
+        }
+
+        if (error.Length == 0 && (read.RanksPerJob % ReportingFleet.RanksPerNode != 0 || (long)read.Jobs * read.RanksPerJob > Largest))
+        {
+            error = $"{read.Jobs} jobs of {read.RanksPerJob} ranks: a node has {ReportingFleet.RanksPerNode}, and all jobs together at most {Largest}.";
+        }
+
+        return error.Length == 0 ? read : null;
+    }
+}

@@ -1,0 +1,163 @@
+using StragglerGuard.Core;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Fabric;
+using StragglerGuard.Guardian;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
+using StragglerGuard.Tests.Fabric;
+
+namespace StragglerGuard.Tests.Guardian;
+
+public sealed class ReportIntakeTests : IDisposable
+{
+    private readonly GuardInstruments _instruments = new();
+    private readonly TestFabric _fabric = new();
+    private readonly IGuardianPort _port;
+    private readonly JobRoster _roster;
+    private readonly ReportIntake _intake;
+    private readonly List<string> _faults = [];
+
+    public ReportIntakeTests()
+    {
+        var options = new StragglerGuardOptions { Mode = PolicyMode.Act };
+        var ledger = new InMemoryLedger();
+        _port = _fabric.OpenGuardian();
+        _roster = new JobRoster(options, _instruments, _faults.Add);
+        _intake = new ReportIntake(
+            _roster, new Commitments(_port, ledger, _roster, options.Ledger.Modes, actuations: null, _faults.Add), ledger, _faults.Add);
+    }
+
+    public void Dispose()
+    {
+        _port.Dispose();
+        _instruments.Dispose();
+    }
+
+    [Fact]
+    public void Report_ThatEndsNoStep_AllocatesNothing()
+    {
+        // One rank of the job is silent, and the step is always the same: only the way itself is left.
+        NodeReport report = MostOf(step: 0);
+        for (int warmUp = 0; warmUp < 500; warmUp++)
+        {
+            _intake.Take(report, nowNs: warmUp, observerComplaint: null);
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int again = 0; again < 100; again++)
+        {
+            _intake.Take(report, nowNs: again, observerComplaint: null);
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+        _intake.Heard.Should().ContainSingle();
+    }
+
+    [Fact]
+    public void Report_OfSeveralJobs_ReachesEach()
+    {
+        NodeReport report = MostOf(step: 0);
+        RankReport other = report.Ranks[0] with { Enrollment = Reports.Enrollment(job: "other") };
+
+        int refused = _intake.Take(
+            report with { Ranks = [report.Ranks[0], other, report.Ranks[1], other with { Enrollment = other.Enrollment with { Rank = new Rank(9) } }] },
+            nowNs: 7, observerComplaint: null);
+
+        refused.Should().Be(1, "a job of two ranks has no rank 9");
+        _intake.Heard.Select(job => job.Judge.Job.Value).Should().Equal("job", "other");
+        _intake.Heard.Should().OnlyContain(job => job.HeardNs == 7);
+        _roster.Find(Reports.Job)!.Judge.Status().Frames.Accepted.Should().Be(2);
+        _roster.Find(new JobId("other"))!.Judge.Status().Frames.Accepted.Should().Be(1);
+    }
+
+    [Fact]
+    public void Report_AfterAnotherGenerationsRank_FindsTheJobAsItIsNow()
+    {
+        NodeReport report = MostOf(step: 0);
+        RankReport newer = report.Ranks[1] with { Enrollment = report.Ranks[1].Enrollment with { Generation = new Generation(1) }, Timings = default };
+
+        int refused = _intake.Take(report with { Ranks = [report.Ranks[0], newer, report.Ranks[2]] }, nowNs: 1, observerComplaint: null);
+
+        refused.Should().Be(1, "the third rank is still of the generation before");
+        _roster.Find(Reports.Job)!.Judge.Generation.Should().Be(new Generation(1));
+    }
+
+    [Fact]
+    public void Standby_OfANode_LastsAsLongAsItsReportsNameIt()
+    {
+        NodeReport report = MostOf(step: 0);
+        var waiting = new StandbyReport(Reports.Job, Slot: 3, Slots: 4, new WorkerId(report.Node, "GPU-3"), new DeviceClass("H100"), SecondsPerUnit: null);
+        _intake.Take(report with { Standby = [waiting] }, nowNs: 1, observerComplaint: null);
+        StandbyBook book = _roster.Find(Reports.Job)!.Standby;
+        book.Waiting.Values.Should().Equal(waiting);
+
+        _intake.Take(MostOf(step: 1) with { Node = new NodeId("another") }, nowNs: 2, observerComplaint: null);
+        book.Waiting.Values.Should().ContainSingle("another node says nothing about it");
+
+        _intake.Take(MostOf(step: 1), nowNs: 3, observerComplaint: null);
+        book.Waiting.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Metrics_OfALargeJob_AreWrittenInParts()
+    {
+        _intake.Take(MostOf(step: 0), nowNs: 1, observerComplaint: null);
+        var round = new MetricsRound(_roster);
+        round.Continue(untilNs: long.MaxValue).Should().BeTrue("a job that is not complete is not shown");
+        _instruments.Untrack(Reports.Job).Should().BeFalse();
+        const int Ranks = 200;
+        for (int rank = 0; rank < Ranks; rank++)
+        {
+            _intake.Take(Of("large", Ranks, rank), nowNs: 2, observerComplaint: null);
+        }
+
+        int parts = 1;
+        while (!round.Continue(untilNs: long.MinValue))
+        {
+            parts++;
+        }
+
+        parts.Should().Be(5, "64 ranks are written at once, and the other job once for itself");
+        _instruments.Untrack(new JobId("large")).Should().BeTrue("it is shown");
+        _faults.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Metrics_OfAJobThatRegroupsMeanwhile_AreTheNewGenerationsOnly()
+    {
+        const int Ranks = 200;
+        for (int rank = 0; rank < Ranks; rank++)
+        {
+            _intake.Take(Of("large", Ranks, rank), nowNs: 1, observerComplaint: null);
+        }
+
+        var round = new MetricsRound(_roster);
+        round.Continue(untilNs: long.MinValue).Should().BeFalse();
+        NodeReport newer = Of("large", Ranks, rank: 0);
+        newer = newer with
+        {
+            Ranks = [newer.Ranks[0] with { Enrollment = newer.Ranks[0].Enrollment with { Generation = new Generation(1) }, Timings = default }],
+        };
+        _intake.Take(newer, nowNs: 2, observerComplaint: null).Should().Be(0);
+        _instruments.Untrack(new JobId("large")).Should().BeTrue("the first part has shown it");
+
+        round.Continue(untilNs: long.MaxValue).Should().BeTrue();
+
+        _instruments.Untrack(new JobId("large")).Should().BeFalse("of the new generation one rank has reported");
+    }
+
+    /// <summary>Three ranks of four.</summary>
+    private static NodeReport MostOf(long step) => new(
+        new NodeId("node-a"), Sequence: 1, SentNs: 1,
+        [.. Enumerable.Range(0, 3).Select(rank => new RankReport(
+            Reports.Enrollment(rank, worldSize: 4), new[] { Reports.Timing(rank, step) }, Lost: 0, Torn: 0, SplitVotes: 0, Left: false))]);
+
+    private static NodeReport Of(string job, int ranks, int rank) => new(
+        new NodeId($"node-{rank}"), Sequence: 1, SentNs: 1,
+        [
+            new RankReport(
+                Reports.Enrollment(rank, ranks, total: ranks, job: job), new[] { Reports.Timing(rank, 0) },
+                Lost: 0, Torn: 0, SplitVotes: 0, Left: false),
+        ]);
+}
