@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics;
 using ILGPU;
 using ILGPU.Runtime;
@@ -20,7 +19,7 @@ namespace StragglerGuard.Ilgpu;
 /// are CUDA events, 1,024 of which are held at a time; on OpenCL no time is told, and whoever asks takes the host's clock. The same input
 /// gives the same bits on the same device. fp32 is not flushed to zero and not rounded to TF32.
 /// </remarks>
-public sealed class IlgpuDevice : IComputeDevice
+public sealed partial class IlgpuDevice : IPeerDevice
 {
     private const int ElementGroupSizeMax = 256;
 
@@ -142,39 +141,6 @@ public sealed class IlgpuDevice : IComputeDevice
         _stream.Synchronize();
     }
 
-    /// <summary>destination ← source, where the source lives on another device; equal lengths. It is done when the call returns.</summary>
-    /// <param name="source">A slice of another <see cref="IlgpuDevice"/>, which nobody writes meanwhile; what was issued before on its device is waited for.</param>
-    /// <param name="destination">A slice of this device.</param>
-    /// <returns>Whether it went from device to device; else through the host's memory.</returns>
-    /// <exception cref="ArgumentException">The lengths differ, the source is of no such device, or the destination not of this one.</exception>
-    public bool CopyFromPeer<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        DeviceArguments.RequireEqualLengths(source, destination);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArrayView<T> to = View(destination, nameof(destination));
-        if (source.Buffer is not { Device: IlgpuDevice peer })
-        {
-            throw new ArgumentException("The source lives on no device of ILGPU.", nameof(source));
-        }
-
-        ArrayView<T> from = peer.View(source, nameof(source));
-        if (ReferenceEquals(peer, this) || peer._accelerator.Context != _accelerator.Context || !_accelerator.EnablePeerAccess(peer._accelerator))
-        {
-            CopyThroughHost(source, destination);
-            return false;
-        }
-
-        peer._stream.Synchronize();
-        if (to.Length > 0)
-        {
-            to.CopyFrom(_stream, from);
-            _stream.Synchronize();
-        }
-
-        return true;
-    }
-
     /// <inheritdoc/>
     public DeviceEvent RecordEvent()
     {
@@ -201,21 +167,6 @@ public sealed class IlgpuDevice : IComputeDevice
         _clock.Dispose();
         _stream.Dispose();
         _accelerator.Dispose();
-    }
-
-    private static void CopyThroughHost<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T[] host = ArrayPool<T>.Shared.Rent(source.Length);
-        try
-        {
-            source.Buffer.Download(host.AsSpan(0, source.Length), source.Offset);
-            destination.Buffer.Upload(host.AsSpan(0, source.Length), destination.Offset);
-        }
-        finally
-        {
-            ArrayPool<T>.Shared.Return(host);
-        }
     }
 
     private ArrayView<T> View<T>(DeviceSlice<T> slice, string name)

@@ -6,6 +6,9 @@ namespace StragglerGuard.Ilgpu.Tests;
 /// <summary>The kernels that GPUs run, on ILGPU's simulator: two threads to a group, on threads of the host.</summary>
 public sealed class SimulatorDeviceTests : ComputeDeviceTests
 {
+    /// <summary>The simulator makes an object for each launch (145 bytes an operation, on average, when this was written).</summary>
+    internal const long AllocatedBytesPerLaunch = 160;
+
     // Every kind of tail of its tiles (8 by 16, 8 deep), and more than one tile each way.
     protected override IReadOnlyList<(int M, int N, int K)> GemmShapes { get; } =
     [
@@ -15,8 +18,7 @@ public sealed class SimulatorDeviceTests : ComputeDeviceTests
 
     protected override int RandomGemms => 12;
 
-    // The simulator makes an object for each launch (145 bytes an operation, on average, when this was written).
-    protected override long AllocatedBytesPerOperation => 160;
+    protected override long AllocatedBytesPerOperation => AllocatedBytesPerLaunch;
 
     [Fact]
     public void Allocate_AnyVector_IsOutOfTheHostsSight()
