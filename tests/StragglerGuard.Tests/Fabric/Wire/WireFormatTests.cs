@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Google.Protobuf;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
@@ -168,6 +169,7 @@ public sealed class WireFormatTests
                 Failure = random.Next(2) == 0 ? null : new GroupFailure(Draw(random, random.Next(4), () => new Rank(random.Next())), $"why {random.Next()}"),
                 Regroups = random.Next(2) == 0,
                 Trial = random.Next(2) == 0 ? null : new RankTrial(new PlanEpoch(random.NextInt64()), 1 + random.NextDouble()),
+                Device = RandomReading(random),
             };
         }))
     {
@@ -175,6 +177,45 @@ public sealed class WireFormatTests
             new JobId($"job-{random.Next()}"), random.Next(8), 8, new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("H100"),
             random.Next(2) == 0 ? null : 1 + random.NextDouble())),
     };
+
+    private static DeviceReading RandomReading(Random random)
+    {
+        double? Perhaps(double value) => random.Next(2) == 0 ? null : value;
+        return new DeviceReading(Perhaps(random.Next(3000)), Perhaps(random.Next(3000)), random.Next(3) switch { 0 => null, 1 => true, _ => false })
+        {
+            Limits = random.Next(2) == 0 ? null : (ClockLimits)random.Next(512),
+            TemperatureCelsius = Perhaps(random.Next(-40, 110)),
+            PowerWatts = Perhaps(random.NextDouble() * 1000),
+            Utilization = Perhaps(random.NextDouble()),
+        };
+    }
+
+    [Fact]
+    public void Reading_WithNumbersThatCantBe_IsUnknownInThoseAndTheReportIsRead()
+    {
+        var report = Reports.Report(1);
+        var reading = new DeviceReading(double.NaN, -5, true)
+        {
+            TemperatureCelsius = double.PositiveInfinity,
+            PowerWatts = -1,
+            Utilization = 1.5,
+        };
+
+        WireFormat.TryDecodeReport(WireFormat.Encode(report with { Ranks = [report.Ranks[0] with { Device = reading }] }), out var decoded, out string reason)
+            .Should().BeTrue(reason);
+        decoded!.Ranks[0].Device.Should().Be(new DeviceReading(IsThrottled: true));
+    }
+
+    [Fact]
+    public void Reading_OfZero_IsZeroAndNotUnknown()
+    {
+        var report = Reports.Report(1);
+        var reading = new DeviceReading(0, 0, false) { Limits = ClockLimits.None, TemperatureCelsius = 0, PowerWatts = 0, Utilization = 0 };
+
+        WireFormat.TryDecodeReport(WireFormat.Encode(report with { Ranks = [report.Ranks[0] with { Device = reading }] }), out var decoded, out _);
+
+        decoded!.Ranks[0].Device.Should().Be(reading);
+    }
 
     private static StepTiming RandomTiming(Random random) => new()
     {
