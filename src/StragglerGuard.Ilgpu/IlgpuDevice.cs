@@ -29,7 +29,6 @@ public sealed partial class IlgpuDevice : IPeerDevice
     private readonly KernelSet<float> _single;
     private readonly KernelSet<double> _double;
     private readonly int _groupSizeMax;
-    private readonly nint? _nvmlDevice;
     private bool _disposed;
 
     internal IlgpuDevice(IlgpuDeviceDescription description, Accelerator accelerator)
@@ -46,7 +45,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
             _ when accelerator.AcceleratorType == AcceleratorType.CPU => new HostClock(),
             _ => new NoClock(),
         };
-        _nvmlDevice = accelerator is CudaAccelerator { NVMLPCIBusId: var pciBusId } ? NvmlLibrary.Installed?.Find(pciBusId) : null;
+        ManagementHandle = accelerator is CudaAccelerator { NVMLPCIBusId: var pciBusId } ? NvmlLibrary.Installed?.Find(pciBusId) : null;
     }
 
     /// <summary>What it was created from.</summary>
@@ -58,8 +57,11 @@ public sealed partial class IlgpuDevice : IPeerDevice
     /// <inheritdoc/>
     public DeviceClass DeviceClass => Description.DeviceClass;
 
-    /// <summary>What the device's driver says of its clock now: of NVIDIA's devices; nothing is known of others.</summary>
-    public DeviceReading Read() => _nvmlDevice is nint device ? NvmlLibrary.Installed!.Read(device) : default;
+    /// <summary>The device as NVML knows it; null where it does not.</summary>
+    internal nint? ManagementHandle { get; }
+
+    /// <summary>What the device's driver says of it now: of NVIDIA's devices; nothing is known of others. May be called by any thread.</summary>
+    public DeviceReading Read() => ManagementHandle is { } device ? NvmlLibrary.Installed!.Read(device) : default;
 
     /// <inheritdoc/>
     public DeviceBuffer<T> Allocate<T>(int length)
