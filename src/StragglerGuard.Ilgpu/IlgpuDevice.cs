@@ -11,7 +11,7 @@ using StragglerGuard.Ilgpu.Timing;
 
 namespace StragglerGuard.Ilgpu;
 
-/// <summary>A GPU, or ILGPU's simulator of one, see <see cref="IlgpuPlatform.CreateDevice"/>.</summary>
+/// <summary>A GPU, or ILGPU's simulator of one, see <see cref="IlgpuPlatform.CreateDevice(IlgpuDeviceDescription)"/>.</summary>
 /// <remarks>
 /// An instance belongs to one thread at a time (one rank, one thread) and has a stream of its own: operations are put into it and may
 /// still run when the call returns. Kernels were compiled when the device was created. Buffers are in the device's memory, which the
@@ -23,6 +23,8 @@ public sealed partial class IlgpuDevice : IPeerDevice
 {
     private const int ElementGroupSizeMax = 256;
 
+    private static readonly Lock s_ending = new();
+
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
     private readonly IStreamClock _clock;
@@ -31,12 +33,12 @@ public sealed partial class IlgpuDevice : IPeerDevice
     private readonly int _groupSizeMax;
     private bool _disposed;
 
-    internal IlgpuDevice(IlgpuDeviceDescription description, Accelerator accelerator)
+    internal IlgpuDevice(IlgpuDeviceDescription description, Accelerator accelerator, int groupSizeMax)
     {
         Description = description;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
-        _groupSizeMax = accelerator.MaxNumThreadsPerGroup;
+        _groupSizeMax = groupSizeMax;
         _single = KernelSet<float>.Compile<SingleArithmetic>(accelerator);
         _double = KernelSet<double>.Compile<DoubleArithmetic>(accelerator);
         _clock = accelerator switch
@@ -168,7 +170,12 @@ public sealed partial class IlgpuDevice : IPeerDevice
         _disposed = true;
         _clock.Dispose();
         _stream.Dispose();
-        _accelerator.Dispose();
+
+        // Accelerators that read each other tell each other of their end, each under its own lock and then the other's: two at once never end.
+        lock (s_ending)
+        {
+            _accelerator.Dispose();
+        }
     }
 
     private ArrayView<T> View<T>(DeviceSlice<T> slice, string name)

@@ -43,6 +43,27 @@ public sealed class DeviceRingTests
         Check<double>(size, apart.Open, isClose: (x, y) => x == y);
     }
 
+    [Fact]
+    public void Devices_ThatReadEachOther_CanBeClosedAtTheSameTime()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            using var together = new Barrier(4);
+            RankThreads.Run(InProcessGroup.Create(4).Transports, transport =>
+            {
+                var device = Machine.Open(IlgpuBackends.Simulator);
+                using (var communicator = new Communicator(transport, device, Chunky))
+                {
+                    using var x = device.Allocate<float>(100);
+                    communicator.AllReduce(x.All);
+                }
+
+                together.SignalAndWait();
+                device.Dispose();
+            });
+        }
+    }
+
     [DeviceTheory(IlgpuBackends.Cuda)]
     [InlineData(1)]
     [InlineData(2)]

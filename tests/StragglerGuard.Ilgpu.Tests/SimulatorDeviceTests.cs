@@ -105,5 +105,15 @@ public sealed class SimulatorDeviceTests : ComputeDeviceTests
         x.Invoking(buffer => buffer.Dispose()).Should().NotThrow("buffers may outlive their device");
     }
 
+    // By default the simulator's groups have one thread: here they have two, so that the tiles are shared and the barriers count.
+    protected override IComputeDevice CreateDevice() =>
+        Machine.Platform.CreateDevice(Machine.Platform.Devices.First(device => device.Backend == IlgpuBackends.Simulator), groupSizeMax: 2);
+}
+
+/// <summary>The same with groups of one thread, as the simulator is used.</summary>
+public sealed class SingleThreadedSimulatorDeviceTests : ComputeDeviceTests
+{
+    protected override long AllocatedBytesPerOperation => SimulatorDeviceTests.AllocatedBytesPerLaunch;
+
     protected override IComputeDevice CreateDevice() => Machine.Open(IlgpuBackends.Simulator);
 }
