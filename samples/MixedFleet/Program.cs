@@ -1,9 +1,10 @@
 using System.CommandLine;
 using MixedFleet.CommandLine;
+using MixedFleet.Devices;
 using MixedFleet.Launch;
 using MixedFleet.Training;
 
-RootCommand command = RunCommand.Build(arguments =>
+RootCommand command = RunCommand.Build(async arguments =>
 {
     var settings = RunSettings.From(arguments);
     if (settings.Value is not { } run)
@@ -13,10 +14,11 @@ RootCommand command = RunCommand.Build(arguments =>
             Console.Error.WriteLine(error);
         }
 
-        return Task.FromResult(ExitCodes.BadInput);
+        return ExitCodes.BadInput;
     }
 
-    return arguments.RankProcess ? Task.FromResult(new RankProcess(run).Run()) : new GuardedRun(run, arguments, args).RunAsync();
+    using RankDevices devices = run.Devices;
+    return arguments.RankProcess ? new RankProcess(run).Run() : await new GuardedRun(run, arguments, args).RunAsync();
 });
 
 ParseResult words = command.Parse(args);

@@ -141,7 +141,7 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         {
             return arguments.Processes
                 ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
-                : GuardHost.Start(settings.Options);
+                : GuardHost.Start(settings.Options, devices: settings.Devices.Reader);
         }
         catch (LedgerException unusable)
         {

@@ -33,7 +33,7 @@ internal sealed class RankProcess(RunSettings settings)
         var fabric = new WebSocketAgentFabric(assignment.Guardian, assignment.Token);
         var node = new NodeId($"rank-{assignment.Slot}");
         RunSettings run = settings with { Options = settings.Options with { Job = assignment.Job } };
-        using var agent = new NodeAgent(fabric, node, settings.Options.Agent);
+        using var agent = new NodeAgent(fabric, node, settings.Options.Agent, settings.Devices.Reader);
         var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
         new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try

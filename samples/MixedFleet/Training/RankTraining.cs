@@ -80,7 +80,7 @@ internal sealed class RankTraining
     /// <exception cref="GroupNotMetException">The members of the next generation did not come together.</exception>
     public RankResult Run()
     {
-        using var device = new CpuDevice();
+        using IComputeDevice device = _settings.Devices.Open(_slot, Worker());
         using var replica = new TrainedReplica(_settings, device);
         JobPlan? plan = _settings.StartPlan;
         TimeSpan? meetLimit = null;
