@@ -59,11 +59,17 @@ public sealed partial class IlgpuDevice : IPeerDevice
     /// <inheritdoc/>
     public DeviceClass DeviceClass => Description.DeviceClass;
 
+    /// <summary>Its stream as the driver knows it; 0 where the driver is not NVIDIA's.</summary>
+    internal nint NativeStream => _stream is CudaStream cuda ? cuda.StreamPtr : 0;
+
     /// <summary>The device as NVML knows it; null where it does not.</summary>
     internal nint? ManagementHandle { get; }
 
     /// <summary>What the device's driver says of it now: of NVIDIA's devices; nothing is known of others. May be called by any thread.</summary>
     public DeviceReading Read() => ManagementHandle is { } device ? NvmlLibrary.Installed!.Read(device) : default;
+
+    /// <summary>Makes the device the one that other libraries of the driver use on this thread.</summary>
+    internal void Bind() => _accelerator.Bind();
 
     /// <inheritdoc/>
     public DeviceBuffer<T> Allocate<T>(int length)

@@ -8,6 +8,9 @@ const int BadInput = 2;
 IBenchmarkGroup[] groups =
 [
     new RecordingGroup(), new DetectionGroup(), new GuardianGroup(), new PlanningGroup(), new MitigationGroup(), new GemmGroup(), new AllReduceGroup(),
+#if FULLSTACK
+    new IlgpuGroup(),
+#endif
 ];
 if (Arguments.TryParse(args, groups, out string error) is not { } arguments)
 {
