@@ -1,10 +1,11 @@
 using System.CommandLine;
 using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
+using MixedFleet.Devices;
 using MixedFleet.Launch;
 using MixedFleet.Training;
 
-RootCommand command = RunCommand.Build(arguments =>
+RootCommand command = RunCommand.Build(async arguments =>
 {
     var settings = RunSettings.From(arguments);
     if (settings.Value is not { } run)
@@ -14,12 +15,13 @@ RootCommand command = RunCommand.Build(arguments =>
             Console.Error.WriteLine(error);
         }
 
-        return Task.FromResult(ExitCodes.BadInput);
+        return ExitCodes.BadInput;
     }
 
-    return arguments.RankProcess ? Task.FromResult(new RankProcess(run).Run())
-        : arguments.GuardianProcess ? ClusterParts.RunGuardianAsync(run)
-        : new GuardedRun(run, arguments, args).RunAsync();
+    using RankDevices devices = run.Devices;
+    return arguments.RankProcess ? new RankProcess(run).Run()
+        : arguments.GuardianProcess ? await ClusterParts.RunGuardianAsync(run)
+        : await new GuardedRun(run, arguments, args).RunAsync();
 });
 
 ParseResult words = command.Parse(args);

@@ -57,6 +57,9 @@ internal sealed unsafe class IlgpuBuffer<T> : DeviceBuffer<T>
         }
     }
 
+    /// <summary>Its address on the device, for other libraries of the driver.</summary>
+    internal nint Address => _memory.NativePtr;
+
     /// <summary>A part of the vector as kernels see it.</summary>
     internal ArrayView<T> View(int offset, int length)
     {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics;
 using ILGPU;
 using ILGPU.Runtime;
@@ -12,7 +11,7 @@ using StragglerGuard.Ilgpu.Timing;
 
 namespace StragglerGuard.Ilgpu;
 
-/// <summary>A GPU, or ILGPU's simulator of one, see <see cref="IlgpuPlatform.CreateDevice"/>.</summary>
+/// <summary>A GPU, or ILGPU's simulator of one, see <see cref="IlgpuPlatform.CreateDevice(IlgpuDeviceDescription)"/>.</summary>
 /// <remarks>
 /// An instance belongs to one thread at a time (one rank, one thread) and has a stream of its own: operations are put into it and may
 /// still run when the call returns. Kernels were compiled when the device was created. Buffers are in the device's memory, which the
@@ -20,9 +19,11 @@ namespace StragglerGuard.Ilgpu;
 /// are CUDA events, 1,024 of which are held at a time; on OpenCL no time is told, and whoever asks takes the host's clock. The same input
 /// gives the same bits on the same device. fp32 is not flushed to zero and not rounded to TF32.
 /// </remarks>
-public sealed class IlgpuDevice : IComputeDevice
+public sealed partial class IlgpuDevice : IPeerDevice
 {
     private const int ElementGroupSizeMax = 256;
+
+    private static readonly Lock s_ending = new();
 
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
@@ -30,15 +31,14 @@ public sealed class IlgpuDevice : IComputeDevice
     private readonly KernelSet<float> _single;
     private readonly KernelSet<double> _double;
     private readonly int _groupSizeMax;
-    private readonly nint? _nvmlDevice;
     private bool _disposed;
 
-    internal IlgpuDevice(IlgpuDeviceDescription description, Accelerator accelerator)
+    internal IlgpuDevice(IlgpuDeviceDescription description, Accelerator accelerator, int groupSizeMax)
     {
         Description = description;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
-        _groupSizeMax = accelerator.MaxNumThreadsPerGroup;
+        _groupSizeMax = groupSizeMax;
         _single = KernelSet<float>.Compile<SingleArithmetic>(accelerator);
         _double = KernelSet<double>.Compile<DoubleArithmetic>(accelerator);
         _clock = accelerator switch
@@ -47,7 +47,7 @@ public sealed class IlgpuDevice : IComputeDevice
             _ when accelerator.AcceleratorType == AcceleratorType.CPU => new HostClock(),
             _ => new NoClock(),
         };
-        _nvmlDevice = accelerator is CudaAccelerator { NVMLPCIBusId: var pciBusId } ? NvmlLibrary.Installed?.Find(pciBusId) : null;
+        ManagementHandle = accelerator is CudaAccelerator { NVMLPCIBusId: var pciBusId } ? NvmlLibrary.Installed?.Find(pciBusId) : null;
     }
 
     /// <summary>What it was created from.</summary>
@@ -59,8 +59,17 @@ public sealed class IlgpuDevice : IComputeDevice
     /// <inheritdoc/>
     public DeviceClass DeviceClass => Description.DeviceClass;
 
-    /// <summary>What the device's driver says of its clock now: of NVIDIA's devices; nothing is known of others.</summary>
-    public DeviceReading Read() => _nvmlDevice is nint device ? NvmlLibrary.Installed!.Read(device) : default;
+    /// <summary>Its stream as the driver knows it; 0 where the driver is not NVIDIA's.</summary>
+    internal nint NativeStream => _stream is CudaStream cuda ? cuda.StreamPtr : 0;
+
+    /// <summary>The device as NVML knows it; null where it does not.</summary>
+    internal nint? ManagementHandle { get; }
+
+    /// <summary>What the device's driver says of it now: of NVIDIA's devices; nothing is known of others. May be called by any thread.</summary>
+    public DeviceReading Read() => ManagementHandle is { } device ? NvmlLibrary.Installed!.Read(device) : default;
+
+    /// <summary>Makes the device the one that other libraries of the driver use on this thread.</summary>
+    internal void Bind() => _accelerator.Bind();
 
     /// <inheritdoc/>
     public DeviceBuffer<T> Allocate<T>(int length)
@@ -142,39 +151,6 @@ public sealed class IlgpuDevice : IComputeDevice
         _stream.Synchronize();
     }
 
-    /// <summary>destination ← source, where the source lives on another device; equal lengths. It is done when the call returns.</summary>
-    /// <param name="source">A slice of another <see cref="IlgpuDevice"/>, which nobody writes meanwhile; what was issued before on its device is waited for.</param>
-    /// <param name="destination">A slice of this device.</param>
-    /// <returns>Whether it went from device to device; else through the host's memory.</returns>
-    /// <exception cref="ArgumentException">The lengths differ, the source is of no such device, or the destination not of this one.</exception>
-    public bool CopyFromPeer<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        DeviceArguments.RequireEqualLengths(source, destination);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArrayView<T> to = View(destination, nameof(destination));
-        if (source.Buffer is not { Device: IlgpuDevice peer })
-        {
-            throw new ArgumentException("The source lives on no device of ILGPU.", nameof(source));
-        }
-
-        ArrayView<T> from = peer.View(source, nameof(source));
-        if (ReferenceEquals(peer, this) || peer._accelerator.Context != _accelerator.Context || !_accelerator.EnablePeerAccess(peer._accelerator))
-        {
-            CopyThroughHost(source, destination);
-            return false;
-        }
-
-        peer._stream.Synchronize();
-        if (to.Length > 0)
-        {
-            to.CopyFrom(_stream, from);
-            _stream.Synchronize();
-        }
-
-        return true;
-    }
-
     /// <inheritdoc/>
     public DeviceEvent RecordEvent()
     {
@@ -200,21 +176,11 @@ public sealed class IlgpuDevice : IComputeDevice
         _disposed = true;
         _clock.Dispose();
         _stream.Dispose();
-        _accelerator.Dispose();
-    }
 
-    private static void CopyThroughHost<T>(DeviceSlice<T> source, DeviceSlice<T> destination)
-        where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T[] host = ArrayPool<T>.Shared.Rent(source.Length);
-        try
+        // Accelerators that read each other tell each other of their end, each under its own lock and then the other's: two at once never end.
+        lock (s_ending)
         {
-            source.Buffer.Download(host.AsSpan(0, source.Length), source.Offset);
-            destination.Buffer.Upload(host.AsSpan(0, source.Length), destination.Offset);
-        }
-        finally
-        {
-            ArrayPool<T>.Shared.Return(host);
+            _accelerator.Dispose();
         }
     }
 

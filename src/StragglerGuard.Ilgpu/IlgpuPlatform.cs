@@ -94,6 +94,14 @@ public sealed class IlgpuPlatform : IDisposable
     public IlgpuDevice CreateDevice(IlgpuDeviceDescription description)
     {
         ArgumentNullException.ThrowIfNull(description);
+
+        // Threads of the host that wait for each other at every barrier take the simulator nine times as long as one alone.
+        return CreateDevice(description, description.Backend == IlgpuBackends.Simulator ? 1 : int.MaxValue);
+    }
+
+    /// <summary>As the other, with groups of so many threads at the most.</summary>
+    internal IlgpuDevice CreateDevice(IlgpuDeviceDescription description, int groupSizeMax)
+    {
         if (!Devices.Contains(description))
         {
             throw new ArgumentException("The device is one of another platform.", nameof(description));
@@ -102,7 +110,7 @@ public sealed class IlgpuPlatform : IDisposable
         Accelerator accelerator = description.Device.CreateAccelerator(_context);
         try
         {
-            return new IlgpuDevice(description, accelerator);
+            return new IlgpuDevice(description, accelerator, Math.Min(groupSizeMax, accelerator.MaxNumThreadsPerGroup));
         }
         catch
         {

@@ -24,6 +24,9 @@ if (args is ["cluster", .. var cluster])
 IBenchmarkGroup[] groups =
 [
     new RecordingGroup(), new DetectionGroup(), new GuardianGroup(), new PlanningGroup(), new MitigationGroup(), new GemmGroup(), new AllReduceGroup(),
+#if FULLSTACK
+    new IlgpuGroup(),
+#endif
 ];
 if (Arguments.TryParse(args, groups, out string error) is not { } arguments)
 {

@@ -1,7 +1,6 @@
 using System.Numerics;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Operations;
-using StragglerGuard.Collectives.Probes;
 using StragglerGuard.Collectives.Tests.Transports;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core;
@@ -43,20 +42,6 @@ public sealed class CollectiveTests
 
         Run<float>(rank => rank == 1 ? Machine.Open(IlgpuBackends.Simulator) : new CpuDevice(), (communicator, vector) => communicator.AllReduce(vector.All))
             .Should().BeEquivalentTo(expected, options => options.WithStrictOrdering());
-    }
-
-    [Fact]
-    public void Probes_OnASimulatedDevice_SayRateAndClass()
-    {
-        using var device = Machine.Open(IlgpuBackends.Simulator);
-        var brief = new ProbeOptions { TimeLimit = TimeSpan.FromMilliseconds(50), MatrixOrder = 32, MemoryBytes = 64 * 1024 };
-
-        var gemm = GemmRateProbe.Measure(device, brief);
-        var memory = MemoryBandwidthProbe.Measure(device, brief);
-
-        gemm.Class.Should().Be(device.DeviceClass);
-        gemm.GFlopPerSecond.IsKnown.Should().BeTrue();
-        memory.GBPerSecond.IsKnown.Should().BeTrue();
     }
 
     private static void Check<T>(Action<Communicator, DeviceBuffer<T>> collective)

@@ -6,6 +6,9 @@ namespace StragglerGuard.Ilgpu.Tests;
 /// <summary>The kernels that GPUs run, on ILGPU's simulator: two threads to a group, on threads of the host.</summary>
 public sealed class SimulatorDeviceTests : ComputeDeviceTests
 {
+    /// <summary>The simulator makes an object for each launch (145 bytes an operation, on average, when this was written).</summary>
+    internal const long AllocatedBytesPerLaunch = 160;
+
     // Every kind of tail of its tiles (8 by 16, 8 deep), and more than one tile each way.
     protected override IReadOnlyList<(int M, int N, int K)> GemmShapes { get; } =
     [
@@ -15,8 +18,7 @@ public sealed class SimulatorDeviceTests : ComputeDeviceTests
 
     protected override int RandomGemms => 12;
 
-    // The simulator makes an object for each launch (145 bytes an operation, on average, when this was written).
-    protected override long AllocatedBytesPerOperation => 160;
+    protected override long AllocatedBytesPerOperation => AllocatedBytesPerLaunch;
 
     [Fact]
     public void Allocate_AnyVector_IsOutOfTheHostsSight()
@@ -102,6 +104,16 @@ public sealed class SimulatorDeviceTests : ComputeDeviceTests
         device.Invoking(d => d.RecordEvent()).Should().Throw<ObjectDisposedException>();
         x.Invoking(buffer => buffer.Dispose()).Should().NotThrow("buffers may outlive their device");
     }
+
+    // By default the simulator's groups have one thread: here they have two, so that the tiles are shared and the barriers count.
+    protected override IComputeDevice CreateDevice() =>
+        Machine.Platform.CreateDevice(Machine.Platform.Devices.First(device => device.Backend == IlgpuBackends.Simulator), groupSizeMax: 2);
+}
+
+/// <summary>The same with groups of one thread, as the simulator is used.</summary>
+public sealed class SingleThreadedSimulatorDeviceTests : ComputeDeviceTests
+{
+    protected override long AllocatedBytesPerOperation => SimulatorDeviceTests.AllocatedBytesPerLaunch;
 
     protected override IComputeDevice CreateDevice() => Machine.Open(IlgpuBackends.Simulator);
 }

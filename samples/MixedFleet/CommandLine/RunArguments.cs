@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
+using MixedFleet.Devices;
 using MixedFleet.Training;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
@@ -21,7 +22,10 @@ internal sealed record RunArguments
 
     public ulong Seed { get; init; }
 
-    public int MicroBatches { get; init; }
+    /// <summary>Null where it was not said.</summary>
+    public int? MicroBatches { get; init; }
+
+    public DeviceChoice Device { get; init; }
 
     public IReadOnlyList<string> Slow { get; init; } = [];
 
@@ -96,12 +100,18 @@ internal static class RunCommand
             DefaultValueFactory = _ => 1,
             HelpName = "N",
         };
-        var microBatches = new Option<int>("--micro-batches")
+        var microBatches = new Option<int?>("--micro-batches")
         {
-            CustomParser = result => WholeNumber(result, 1, RunSettings.MicroBatchesMax) ?? 0,
-            Description = "Micro-batches in a global batch, dealt to the ranks at every step.",
-            DefaultValueFactory = _ => 32,
+            CustomParser = result => WholeNumber(result, 1, RunSettings.MicroBatchesMax),
+            Description = "Micro-batches in a global batch, dealt to the ranks at every step. Default: 32; two a rank on an emulated device.",
             HelpName = "M",
+        };
+        var device = new Option<DeviceChoice?>("--device")
+        {
+            CustomParser = result => OneOf<DeviceChoice>(result),
+            Description = "What ranks compute on: cpu, or ilgpu for the GPUs of this machine, shared where there are fewer than ranks; where there is none, " +
+                "for ILGPU's simulator, which is slow. Default: cpu.",
+            HelpName = "DEVICE",
         };
         var slow = new Option<string[]>("--slow")
         {
@@ -178,7 +188,7 @@ internal static class RunCommand
             "Trains a byte-level language model data-parallel over ranks of different speed, with StragglerGuard embedded: " +
             "first it only observes an even deal, then it acts.")
         {
-            fleet, text, options, steps, seed, microBatches, slow, stall, mitigate, mode, ledger, checkpoint, checkpointEvery, resume, processes,
+            fleet, text, options, steps, seed, microBatches, device, slow, stall, mitigate, mode, ledger, checkpoint, checkpointEvery, resume, processes,
             fabric, json, metricsPort, rankProcess, guardianProcess,
         };
         command.SetAction((result, _) => run(new RunArguments
@@ -189,6 +199,7 @@ internal static class RunCommand
             Steps = result.GetValue(steps),
             Seed = result.GetValue(seed),
             MicroBatches = result.GetValue(microBatches),
+            Device = result.GetValue(device) ?? DeviceChoice.Cpu,
             Slow = result.GetValue(slow) ?? [],
             Stall = result.GetValue(stall) ?? [],
             Mitigate = result.GetValue(mitigate) ?? MitigationChoice.Rebalance,

@@ -52,7 +52,7 @@ internal sealed class EmbeddedGuard : IRunGuard
         settings,
         processes
             ? await GuardHost.ServeAsync(settings.Options, IPAddress.Loopback, port: 0, token).ConfigureAwait(false)
-            : GuardHost.Start(settings.Options));
+            : GuardHost.Start(settings.Options, devices: settings.Devices.Reader));
 
     public Task<string?> SetModesAsync(CancellationToken interrupted)
     {

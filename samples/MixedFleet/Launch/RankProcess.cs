@@ -36,7 +36,7 @@ internal sealed class RankProcess(RunSettings settings)
         using IRankEngine engine = assignment.Guardian is { } guardian
             ? new ThreadEngine(new WebSocketAgentFabric(guardian, assignment.Token))
             : ClusterParts.StartEngine(run, assignment.Guardians!);
-        using var agent = new NodeAgent(engine.Fabric, node, settings.Options.Agent);
+        using var agent = new NodeAgent(engine.Fabric, node, settings.Options.Agent, settings.Devices.Reader);
         var seat = new ProcessSeat(assignment, agent, node, settings.Options.Collectives.ToTransportOptions(), Tell);
         new Thread(() => Listen(assignment, seat)) { IsBackground = true, Name = "launcher-watch" }.Start();
         try

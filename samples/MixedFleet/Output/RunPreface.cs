@@ -24,6 +24,11 @@ internal static class RunPreface
 
         yield return Say(
             $"  batch   {settings.MicroBatches} micro-batches of {RunSettings.ModelShape.Samples} samples; one takes {realSecondsPerMicroBatch * 1e3:0.00} ms here");
+        if (settings.Devices.Description is { } device)
+        {
+            yield return $"  device  {device}";
+        }
+
         yield return Say($"  paces   {string.Join(", ", Paces(fleet))}");
         if (fleet.Ranks.Any(rank => rank.PaceSeconds is not null))
         {

@@ -21,7 +21,7 @@ internal sealed class RankTraining : IDisposable
     private static readonly TimeSpan MeetLimit = TimeSpan.FromSeconds(20);
 
     private readonly RankPlace _place;
-    private CpuDevice? _device;
+    private IComputeDevice? _device;
     private TrainedReplica? _replica;
     private GenerationTraining? _generation;
     private StandbyWait? _standby;
@@ -80,7 +80,7 @@ internal sealed class RankTraining : IDisposable
         {
             if (_replica is null)
             {
-                _device = new CpuDevice();
+                _device = _place.Settings.Devices.Open(_place.Slot, _place.Worker);
                 _replica = new TrainedReplica(_place.Settings, _device);
             }
             else if (_generation is not null)

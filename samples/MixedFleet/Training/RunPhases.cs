@@ -18,6 +18,7 @@ internal sealed record RunPhases(int Steps, int Observed, int First = 0)
     public const int WarmUp = 10;
 
     private const int StepsDefault = 240;
+    private const int StepsDefaultEmulated = 60;
     private const int StepsAfterLastSlowdown = 60;
 
     /// <summary>A quarter of the steps observes, 20 to 100 of them.</summary>
@@ -26,8 +27,13 @@ internal sealed record RunPhases(int Steps, int Observed, int First = 0)
     public static RunPhases Of(int steps, int first = 0) => new(steps, Math.Clamp(steps / 4, 20, 100), first);
 
     /// <summary>The steps of a run whose user named none: long enough to see the last slowdown end.</summary>
-    public static int DefaultSteps(long? lastSlowdownEnd) =>
-        lastSlowdownEnd is { } end ? (int)Math.Clamp(end + StepsAfterLastSlowdown, StepsDefault, int.MaxValue) : StepsDefault;
+    /// <param name="lastSlowdownEnd">Where the last slowdown ends; null where there is none that does.</param>
+    /// <param name="isEmulated">Whether the devices are, which are slow.</param>
+    public static int DefaultSteps(long? lastSlowdownEnd, bool isEmulated = false)
+    {
+        int least = isEmulated ? StepsDefaultEmulated : StepsDefault;
+        return lastSlowdownEnd is { } end ? (int)Math.Clamp(end + StepsAfterLastSlowdown, least, int.MaxValue) : least;
+    }
 
     /// <summary>The measured steps of phase one: from, and up to but not including. None where this run began too late.</summary>
     public (int From, int To) MeasuredUnguarded => (First + WarmUp, Observed);

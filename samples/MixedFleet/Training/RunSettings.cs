@@ -3,6 +3,7 @@ using MixedFleet.Checkpoints;
 using MixedFleet.Cluster;
 using MixedFleet.CommandLine;
 using MixedFleet.Data;
+using MixedFleet.Devices;
 using MixedFleet.Fleet;
 using MixedFleet.Model;
 using StragglerGuard.Core;
@@ -34,6 +35,11 @@ internal sealed record RunSettings(
     /// <summary>The largest global batch.</summary>
     public const int MicroBatchesMax = 65_536;
 
+    private const int MicroBatchesDefault = 32;
+
+    /// <summary>Of a rank whose device is emulated.</summary>
+    private const int EmulatedMicroBatchesPerRank = 2;
+
     private const int CheckpointEveryDefault = 50;
 
     /// <summary>The largest TCP port.</summary>
@@ -62,6 +68,9 @@ internal sealed record RunSettings(
 
     /// <summary>Whether the job's membership may change in phase two: a rank that is lost need not be the end then.</summary>
     public bool MayRegroup => GuardedMode == PolicyMode.Act && Mitigation is MitigationChoice.Auto or MitigationChoice.Evict;
+
+    /// <summary>What ranks compute on; the run's to dispose.</summary>
+    public RankDevices Devices { get; init; } = RankDevices.OfHost;
 
     /// <summary>The guard's mode in phase two, as asked for.</summary>
     public PolicyMode Mode { get; init; } = PolicyMode.Act;
@@ -111,10 +120,12 @@ internal sealed record RunSettings(
         }
 
         int fewest = fleet?.Ranks.Count ?? 1;
-        if (arguments.MicroBatches < fewest || arguments.MicroBatches > MicroBatchesMax)
+        RankDevices devices = RankDevices.Open(arguments.Device, fewest, errors);
+        int microBatches = arguments.MicroBatches ?? (devices.IsEmulated ? EmulatedMicroBatchesPerRank * fewest : MicroBatchesDefault);
+        if (microBatches < fewest || microBatches > MicroBatchesMax)
         {
             errors.Add(
-                $"--micro-batches {arguments.MicroBatches}: must be {fewest} to {MicroBatchesMax}" +
+                $"--micro-batches {microBatches}: must be {fewest} to {MicroBatchesMax}" +
                 (fleet is null ? "" : $"; the fleet has {fewest} ranks and the even deal gives each at least one"));
         }
 
@@ -125,16 +136,18 @@ internal sealed record RunSettings(
 
         CheckFiles(arguments, errors);
         CheckFabric(arguments, options, errors);
-        int steps = arguments.Steps ?? RunPhases.DefaultSteps(slowdowns?.LastEnd);
-        TrainingState? resumed = fleet is null || corpus is null ? null : ReadCheckpoint(arguments, fleet, corpus, steps, errors);
+        int steps = arguments.Steps ?? RunPhases.DefaultSteps(slowdowns?.LastEnd, devices.IsEmulated);
+        TrainingState? resumed = fleet is null || corpus is null ? null : ReadCheckpoint(arguments, fleet, corpus, microBatches, steps, errors);
         if (errors.Count > 0 || fleet is null || corpus is null || options is null || slowdowns is null || stalls is null)
         {
+            devices.Dispose();
             return Checked<RunSettings>.Bad(errors);
         }
 
         return Checked<RunSettings>.Good(new RunSettings(
-            fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), arguments.MicroBatches, arguments.Seed)
+            fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), microBatches, arguments.Seed)
         {
+            Devices = devices,
             Mode = arguments.Mode,
             CheckpointPath = arguments.Checkpoint,
             CheckpointEvery = arguments.CheckpointEvery ?? CheckpointEveryDefault,
@@ -198,7 +211,7 @@ internal sealed record RunSettings(
     }
 
     private static TrainingState? ReadCheckpoint(
-        RunArguments arguments, FleetDefinition fleet, TextCorpus corpus, int steps, List<string> errors)
+        RunArguments arguments, FleetDefinition fleet, TextCorpus corpus, int microBatches, int steps, List<string> errors)
     {
         if (!arguments.Resume)
         {
@@ -212,7 +225,7 @@ internal sealed record RunSettings(
         }
 
         TrainingState? state = Take(
-            CheckpointFile.Read(file, IdentityOf(fleet, corpus, arguments.MicroBatches, arguments.Seed)), errors);
+            CheckpointFile.Read(file, IdentityOf(fleet, corpus, microBatches, arguments.Seed)), errors);
         if (state is not null && state.NextStep >= steps)
         {
             errors.Add($"--resume {file}: {state.NextStep} steps are done, and --steps {steps} asks for no more");

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using StragglerGuard.Collectives.Devices;
 using StragglerGuard.Collectives.Transports;
@@ -11,7 +12,8 @@ namespace StragglerGuard.Collectives.Operations;
 /// <remarks>
 /// Belongs to one thread; a <see cref="PartialReducer{T}"/> borrows it for the length of a step. Every call returns when this rank is done, throws <see cref="CollectiveException"/> when the group has
 /// ended (from then on every call does), and allocates nothing once the largest size has been seen. Results are the same bits on
-/// all ranks. Vectors of devices whose memory the host can't see go through host memory piece by piece. A rank that fails on its
+/// all ranks. Vectors of devices whose memory the host can't see go through host memory piece by piece, but for an all-reduce between
+/// <see cref="IPeerDevice"/>s of one process, which sums on the devices (<see cref="CommunicatorOptions.ReducesOnDevices"/>). A rank that fails on its
 /// own between or inside calls should tell the others with <see cref="ITransport.Abort"/>: until then they wait.
 /// </remarks>
 public sealed class Communicator : IDisposable
@@ -31,6 +33,8 @@ public sealed class Communicator : IDisposable
     private readonly byte[] _small;
     private long _sequence;
     private Thread? _holder;
+    private DeviceRingSeat? _seat;
+    private bool _isSeated;
 
     /// <summary>The collectives of a group.</summary>
     /// <param name="transport">This rank's end of the group; stays the caller's to dispose.</param>
@@ -76,21 +80,25 @@ public sealed class Communicator : IDisposable
     {
         RequireOwn(vector);
         var enterNs = Enter(CollectiveKind.AllReduce);
-        if (vector.Buffer.IsHostVisible)
+        if (FindSeat(vector) is { } seat)
         {
-            AllReduceInWindows(vector.HostSpan);
+            seat.AllReduce(vector);
         }
         else
         {
-            for (var at = 0; at < vector.Length; at += StagedWindowElements)
-            {
-                var window = vector.Slice(at, Math.Min(StagedWindowElements, vector.Length - at));
-                var staged = Download(window);
-                AllReduceInWindows(staged);
-                window.Buffer.Upload(staged, window.Offset);
-            }
+            AllReduceOnHost(vector);
         }
 
+        return Leave(enterNs);
+    }
+
+    /// <summary>As the other <c>AllReduce</c>, never on the devices: for when host memory stands in for the vectors of some ranks.</summary>
+    internal CollectiveTiming AllReduceThroughHost<T>(DeviceSlice<T> vector)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        RequireOwn(vector);
+        var enterNs = Enter(CollectiveKind.AllReduce);
+        AllReduceOnHost(vector);
         return Leave(enterNs);
     }
 
@@ -244,6 +252,7 @@ public sealed class Communicator : IDisposable
     /// <summary>Frees scratch memory. The transport is told nothing: dispose it too.</summary>
     public void Dispose()
     {
+        _seat?.Dispose();
         _staging.Dispose();
         _sums.Dispose();
     }
@@ -276,6 +285,45 @@ public sealed class Communicator : IDisposable
     {
         _transport.Leave();
         return new CollectiveTiming(_sequence++, enterNs, MonotonicClock.NowNs());
+    }
+
+    /// <summary>This rank's place in the ring of devices; null where some rank has no device for it. All ranks ask together.</summary>
+    private DeviceRingSeat? FindSeat<T>(DeviceSlice<T> vector)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (_transport is not InProcessTransport near || WorldSize == 1
+            || (long)vector.Length * Unsafe.SizeOf<T>() <= _options.SmallBytesMax)
+        {
+            return null;
+        }
+
+        if (!_isSeated)
+        {
+            var device = _options.ReducesOnDevices ? _device as IPeerDevice : null;
+            ExchangeSmall([device is null ? (byte)0 : (byte)1]);
+            _seat = _small.AsSpan(0, WorldSize).Contains((byte)0) ? null : new DeviceRingSeat(near.Devices, _transport, device!, _options.DeviceChunkBytes);
+            _isSeated = true;
+        }
+
+        return _seat;
+    }
+
+    private void AllReduceOnHost<T>(DeviceSlice<T> vector)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (vector.Buffer.IsHostVisible)
+        {
+            AllReduceInWindows(vector.HostSpan);
+            return;
+        }
+
+        for (var at = 0; at < vector.Length; at += StagedWindowElements)
+        {
+            var window = vector.Slice(at, Math.Min(StagedWindowElements, vector.Length - at));
+            var staged = Download(window);
+            AllReduceInWindows(staged);
+            window.Buffer.Upload(staged, window.Offset);
+        }
     }
 
     private void AllReduceInWindows<T>(Span<T> vector)

@@ -13,6 +13,17 @@ public sealed record CommunicatorOptions
     /// <value>64 … 16 Mi, a multiple of 64; default 256 Ki.</value>
     public int BroadcastChunkBytes { get; init; } = 256 * 1024;
 
+    /// <summary>
+    /// Whether ranks that are threads of one process sum on their devices, where all have an <see cref="Devices.IPeerDevice"/>; else, and
+    /// up to <see cref="SmallBytesMax"/>, vectors go through the host.
+    /// </summary>
+    /// <value>Default true.</value>
+    public bool ReducesOnDevices { get; init; } = true;
+
+    /// <summary>Bytes that a device fetches from another between two words.</summary>
+    /// <value>64 … 1 Gi; default 16 Mi. Where devices can't read each other, so much host memory and device memory is held at the most.</value>
+    public int DeviceChunkBytes { get; init; } = 16 * 1024 * 1024;
+
     internal void Validate()
     {
         if (SmallBytesMax is < 0 or > TransportLimits.EagerBytesMax)
@@ -23,6 +34,11 @@ public sealed record CommunicatorOptions
         if (BroadcastChunkBytes is < 64 or > 16 * 1024 * 1024 || BroadcastChunkBytes % 64 != 0)
         {
             throw new ArgumentOutOfRangeException(nameof(BroadcastChunkBytes), BroadcastChunkBytes, "64 … 16 Mi, a multiple of 64");
+        }
+
+        if (DeviceChunkBytes is < 64 or > 1024 * 1024 * 1024)
+        {
+            throw new ArgumentOutOfRangeException(nameof(DeviceChunkBytes), DeviceChunkBytes, "64 … 1 Gi");
         }
     }
 }

@@ -182,7 +182,9 @@ public sealed class PartialReducer<T> : IDisposable
                 ParticipantSums.Write(Participants, _communicator.Rank);
                 var timing = _communicator.AllReduce(_sums.AsSpan());
                 _ballotTiming = timing with { EnterNs = finishNs };
-                _gradientTiming = _communicator.AllReduce(_gradients);
+
+                // In the place of a late rank its communication thread reduces, which has no device.
+                _gradientTiming = _backups == 0 ? _communicator.AllReduce(_gradients) : _communicator.AllReduceThroughHost(_gradients);
             }
             else
             {

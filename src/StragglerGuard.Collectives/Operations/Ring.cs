@@ -27,8 +27,8 @@ internal readonly unsafe struct Ring(ITransport transport)
         {
             for (var step = 0; step < _size - 1; step++)
             {
-                var outgoing = Part(vector.Length, _rank - 1 - step);
-                var incoming = Part(vector.Length, _rank - 2 - step);
+                var outgoing = Part(vector.Length, _rank - 1 - step, _size);
+                var incoming = Part(vector.Length, _rank - 2 - step, _size);
                 reducer.AddTo(start + incoming.Start, incoming.Length);
                 transport.Exchange(
                     Next, new ReadOnlySpan<byte>(start + outgoing.Start, checked(outgoing.Length * sizeof(T))),
@@ -45,8 +45,8 @@ internal readonly unsafe struct Ring(ITransport transport)
         {
             for (var step = 0; step < _size - 1; step++)
             {
-                var outgoing = Part(vector.Length, _rank - step);
-                var incoming = Part(vector.Length, _rank - 1 - step);
+                var outgoing = Part(vector.Length, _rank - step, _size);
+                var incoming = Part(vector.Length, _rank - 1 - step, _size);
                 transport.Exchange(
                     Next, new ReadOnlySpan<byte>(start + outgoing.Start, checked(outgoing.Length * sizeof(T))),
                     Previous, new Span<byte>(start + incoming.Start, checked(incoming.Length * sizeof(T))));
@@ -54,10 +54,14 @@ internal readonly unsafe struct Ring(ITransport transport)
         }
     }
 
-    private (int Start, int Length) Part(int length, int index)
+    /// <summary>Where a part of a vector lies; parts differ by one element at most.</summary>
+    /// <param name="length">Of the vector.</param>
+    /// <param name="index">Of the part, counted round the ring.</param>
+    /// <param name="size">Parts.</param>
+    public static (int Start, int Length) Part(int length, int index, int size)
     {
-        var part = ((index % _size) + _size) % _size;
-        var start = (int)((long)length * part / _size);
-        return (start, (int)((long)length * (part + 1) / _size) - start);
+        var part = ((index % size) + size) % size;
+        var start = (int)((long)length * part / size);
+        return (start, (int)((long)length * (part + 1) / size) - start);
     }
 }

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
 
 namespace StragglerGuard.Collectives.Transports;
@@ -15,6 +16,7 @@ public sealed class InProcessGroup
     private InProcessGroup(int worldSize, TransportOptions options)
     {
         Options = options;
+        Devices = new DeviceRing(worldSize);
         _lanes = new InProcessLane[worldSize * worldSize];
         _progress = new RankProgress[worldSize];
         _transports = new InProcessTransport[worldSize];
@@ -36,6 +38,9 @@ public sealed class InProcessGroup
     public IReadOnlyList<ITransport> Transports => _transports;
 
     internal int WorldSize => _progress.Length;
+
+    /// <summary>Where the ranks' devices find each other.</summary>
+    internal DeviceRing Devices { get; }
 
     internal TransportOptions Options { get; }
 

@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
 
 namespace StragglerGuard.Collectives.Transports;
@@ -27,6 +28,9 @@ internal sealed unsafe class InProcessTransport : ITransport
 
     /// <inheritdoc/>
     public int WorldSize => _group.WorldSize;
+
+    /// <summary>Where the ranks' devices find each other.</summary>
+    public DeviceRing Devices => _group.Devices;
 
     /// <inheritdoc/>
     public CancellationToken Aborted => _group.Latch.Token;

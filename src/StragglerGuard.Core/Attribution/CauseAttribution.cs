@@ -24,8 +24,17 @@ public readonly record struct CauseEvidence
     /// <summary>How many of them are slow at the same time.</summary>
     public int SlowNodeMates { get; init; }
 
-    /// <summary>What its device says.</summary>
-    public DeviceReading Device { get; init; }
+    /// <summary>How much longer work takes at its device's clock (<see cref="DeviceReading.LogSlowdown"/>); null where that is unknown.</summary>
+    public double? ClockSlowdown { get; init; }
+
+    /// <summary>The same of its peers (median); null where it is unknown.</summary>
+    public double? PeerClockSlowdown { get; init; }
+
+    /// <summary>Whether its driver says that heat or power holds the clock down; null where it does not say.</summary>
+    public bool? IsThrottled { get; init; }
+
+    /// <summary>Whether most of its peers' drivers say so too: a power limit is ordinary under full load.</summary>
+    public bool ArePeersThrottled { get; init; }
 }
 
 /// <summary>Says why a rank is slow, from numbers alone: the same evidence gives the same cause.</summary>
@@ -53,7 +62,7 @@ public static class CauseAttribution
             return Cause.Workload;
         }
 
-        if (evidence.Device.IsThrottled == true || evidence.Device.LogSlowdown >= ExplainedShare * compute)
+        if (IsHeldDown(in evidence))
         {
             return Cause.Throttling;
         }
@@ -64,5 +73,18 @@ public static class CauseAttribution
         }
 
         return double.IsNaN(evidence.OwnShift) || evidence.OwnShift >= ExplainedShare * compute ? Cause.Compute : Cause.Unknown;
+    }
+
+    // Against peers, whose clocks may all be below the nominal one, the difference tells; the driver's word alone tells where they don't.
+    private static bool IsHeldDown(in CauseEvidence evidence)
+    {
+        double? more = evidence.ClockSlowdown - (evidence.PeerClockSlowdown ?? 0);
+        if (more > 0 && more >= ExplainedShare * evidence.Residual)
+        {
+            return true;
+        }
+
+        bool areClocksCompared = evidence is { ClockSlowdown: not null, PeerClockSlowdown: not null };
+        return evidence.IsThrottled == true && !evidence.ArePeersThrottled && !areClocksCompared;
     }
 }

@@ -28,6 +28,7 @@ internal sealed class CauseJudge
     private readonly Cause[] _cause;
     private readonly bool[] _isBeyondSpread;
     private readonly WorkloadRegression _regression = new();
+    private readonly DeviceClocks _clocks;
     private bool _isLagTelling;
     private bool _hasFeature;
 
@@ -51,9 +52,13 @@ internal sealed class CauseJudge
         _feature = new float[cohorts.Length];
         _meanFeature = new float[cohorts.Length];
         _lag = new float[cohorts.Length];
+        _clocks = new DeviceClocks(cohorts, scratch);
         _cause = new Cause[cohorts.Length];
         _isBeyondSpread = new bool[cohorts.Length];
     }
+
+    /// <summary>Takes what a rank's device says of itself.</summary>
+    public void NoteDevice(int rank, in DeviceReading reading) => _clocks.Note(rank, in reading);
 
     /// <summary>Takes the step's features and lags.</summary>
     public void Observe(StepFrame frame, IRankScreen screen, in LagSample lag, ReadOnlySpan<long> lagNs)
@@ -85,6 +90,10 @@ internal sealed class CauseJudge
             ExplainedByWorkload = Explained(_meanFeature[rank]),
             NodeMates = mates,
             SlowNodeMates = slowMates,
+            ClockSlowdown = _clocks.SlowdownOf(rank),
+            PeerClockSlowdown = _clocks.PeerSlowdownOf(rank),
+            IsThrottled = _clocks.IsThrottled(rank),
+            ArePeersThrottled = _clocks.ArePeersThrottled(rank),
         };
         _cause[rank] = CauseAttribution.Decide(in evidence);
         return found with

@@ -115,6 +115,11 @@ public sealed class JobDetector
         : !_causes.IsOfTheDevice(rank.Value) ? "what makes it slow would not leave with the device"
         : _gate.Describe(rank);
 
+    /// <summary>Takes what a rank's device says of itself, which helps to say why the rank is slow. To be called with every reading, and with
+    /// an empty one where there was none: what is old is forgotten.</summary>
+    /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
+    public void NoteDevice(Rank rank, in DeviceReading reading) => _causes.NoteDevice(rank.Value, in reading);
+
     /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for
     /// input.</summary>
     /// <param name="frame">The step: of as many ranks, and later than the one before.</param>

@@ -5,14 +5,16 @@ namespace StragglerGuard.Ilgpu.Native;
 /// <summary>What NVML's numbers mean.</summary>
 internal static class NvmlReading
 {
-    // nvml.h, nvmlClocksThrottleReason*: power cap, hardware slowdown, thermal by software and by hardware, power brake. The rest
-    // (idle, clocks set by an administrator, sync boost, display) is no hold-down by heat or power.
-    private const ulong HeatOrPower = 0x4 | 0x8 | 0x20 | 0x40 | 0x80;
+    // nvml.h, nvmlClocksEventReason* (formerly nvmlClocksThrottleReason*): the bits of ClockLimits are NVML's. Later ones are not known here.
+    private const ulong Known = 0x1FF;
 
     /// <summary>A reading of what a device answered; null is no answer.</summary>
     /// <param name="clockMhz">The clock of its multiprocessors now, MHz.</param>
     /// <param name="nominalClockMhz">Their clock under load, MHz.</param>
-    /// <param name="throttleReasons">Why the clock is not higher, a set of bits.</param>
-    public static DeviceReading Of(uint? clockMhz, uint? nominalClockMhz, ulong? throttleReasons) =>
-        new(clockMhz, nominalClockMhz, throttleReasons is ulong reasons ? (reasons & HeatOrPower) != 0 : null);
+    /// <param name="limits">Why the clock is not higher, a set of bits.</param>
+    public static DeviceReading Of(uint? clockMhz, uint? nominalClockMhz, ulong? limits) =>
+        new(clockMhz, nominalClockMhz, limits is { } bits ? ((ClockLimits)(bits & Known) & ClockLimits.HeatOrPower) != 0 : null)
+        {
+            Limits = limits is { } all ? (ClockLimits)(all & Known) : null,
+        };
 }

@@ -1,6 +1,7 @@
 using StragglerGuard.Collectives;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
@@ -18,6 +19,7 @@ public sealed class NodeAgent : IDisposable
     private readonly NodeId _node;
     private readonly AgentSection _options;
     private readonly IAgentPort _port;
+    private readonly DeviceWatch? _devices;
     private readonly Thread _thread;
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Lock _gate = new();
@@ -31,13 +33,15 @@ public sealed class NodeAgent : IDisposable
     /// <param name="fabric">The way to the guardian.</param>
     /// <param name="node">The node's name.</param>
     /// <param name="options">Interval and ring size.</param>
-    public NodeAgent(IAgentFabric fabric, NodeId node, AgentSection options)
+    /// <param name="devices">Asks the ranks' devices how they are, once an interval on a thread of its own; null where nobody can.</param>
+    public NodeAgent(IAgentFabric fabric, NodeId node, AgentSection options, IDeviceReader? devices = null)
     {
         ArgumentNullException.ThrowIfNull(fabric);
         ArgumentNullException.ThrowIfNull(options);
         _node = node;
         _options = options;
         _port = fabric.OpenAgent(node, OnOffer);
+        _devices = devices is null ? null : new DeviceWatch(devices, options.IntervalMs);
         _thread = new Thread(Run) { IsBackground = true, Name = $"stragglerguard-agent-{node}" };
         _thread.Start();
     }
@@ -85,6 +89,7 @@ public sealed class NodeAgent : IDisposable
         {
             ObjectDisposedException.ThrowIf(_closing, this);
             _members.Add(new Member(guard, ring.CreateReader(), new StepTiming[_options.RingSlots]));
+            FollowDevices();
         }
 
         return guard;
@@ -128,6 +133,7 @@ public sealed class NodeAgent : IDisposable
 
         _wake.Set();
         _thread.Join();
+        _devices?.Dispose();
         _port.FlushAsync(TimeSpan.FromSeconds(2)).AsTask().GetAwaiter().GetResult();
         _port.Dispose();
         _wake.Dispose();
@@ -239,10 +245,12 @@ public sealed class NodeAgent : IDisposable
                     Failure = member.Guard.Failure,
                     Trial = member.Guard.Trial,
                     Regroups = member.Regroups,
+                    Device = _devices?.Of(member.Guard.Enrollment.Worker) ?? default,
                 });
                 if (left)
                 {
                     _members.RemoveAt(i);
+                    FollowDevices();
                 }
             }
 
@@ -258,6 +266,8 @@ public sealed class NodeAgent : IDisposable
 
         return closing;
     }
+
+    private void FollowDevices() => _devices?.Follow(_members.Select(member => member.Guard.Enrollment.Worker));
 
     private sealed class Member(RankGuard guard, StepRingReader reader, StepTiming[] scratch)
     {

@@ -1,5 +1,6 @@
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 
@@ -34,6 +35,9 @@ public sealed record RankReport(
 
     /// <summary>The rank's last trial; null where it was asked for none.</summary>
     public RankTrial? Trial { get; init; }
+
+    /// <summary>What the rank's device says of itself; nothing where nobody reads it.</summary>
+    public DeviceReading Device { get; init; }
 }
 
 /// <summary>What a micro-batch that did not count took a rank, as a plan had asked for: <see cref="JobPlan.IsTrial"/>.</summary>

@@ -217,6 +217,7 @@ internal sealed class JobJudge
             _trials.Note(report.Enrollment.Rank, trial);
         }
 
+        _detector?.NoteDevice(report.Enrollment.Rank, report.Device);
         if (report.Failure is { } failure)
         {
             _failures.TryAdd(report.Enrollment.Rank, failure);

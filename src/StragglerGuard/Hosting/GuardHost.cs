@@ -4,6 +4,7 @@ using StragglerGuard.Actuators.InJob;
 using StragglerGuard.Agent;
 using StragglerGuard.Collectives.Operations;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
@@ -39,7 +40,7 @@ public sealed class GuardHost : IAsyncDisposable
     private readonly GuardInstruments _instruments;
     private readonly TextExposition _exposition;
 
-    private GuardHost(GuardParts parts, IGuardianFabric fabric, IAgentFabric? local)
+    private GuardHost(GuardParts parts, IGuardianFabric fabric, IAgentFabric? local, IDeviceReader? devices = null)
     {
         _options = parts.Options;
         _fabric = fabric;
@@ -48,7 +49,7 @@ public sealed class GuardHost : IAsyncDisposable
         _instruments = new GuardInstruments();
         _exposition = new TextExposition(_instruments.Meter, _options.Metrics.MaxSeries);
         Guardian = new GuardianService(fabric, parts.Ledger, _options, _instruments, parts.Actuators);
-        _agent = local is null ? null : new NodeAgent(local, _node, _options.Agent);
+        _agent = local is null ? null : new NodeAgent(local, _node, _options.Agent, devices);
     }
 
     /// <summary>The guardian.</summary>
@@ -72,16 +73,17 @@ public sealed class GuardHost : IAsyncDisposable
     /// <summary>Starts a guard for ranks that are threads of this process.</summary>
     /// <param name="options">Checked options.</param>
     /// <param name="membership">What the training runner offers for <see cref="ActuatorChoice.InJob"/>; null where that is not used.</param>
+    /// <param name="devices">Asks the ranks' devices how they are; null where nobody can. The caller's to dispose, after this.</param>
     /// <exception cref="ArgumentException">
     /// An option is out of its range, or the actuators that are asked for can't be made of them; the message names every such option.
     /// </exception>
     /// <exception cref="LedgerClaimedException">Another guardian writes the ledger; the message says which.</exception>
     /// <exception cref="LedgerException">The ledger can't be opened, or is damaged.</exception>
-    public static GuardHost Start(StragglerGuardOptions options, IJobMembership? membership = null)
+    public static GuardHost Start(StragglerGuardOptions options, IJobMembership? membership = null, IDeviceReader? devices = null)
     {
         GuardParts parts = GuardParts.Open(options, membership);
         var fabric = new InProcessFabric();
-        return new GuardHost(parts, fabric, fabric);
+        return new GuardHost(parts, fabric, fabric, devices);
     }
 
     /// <summary>Starts a guard for ranks in other processes, whose agents connect with a <see cref="WebSocketAgentFabric"/>.</summary>

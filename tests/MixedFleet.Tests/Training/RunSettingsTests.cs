@@ -65,6 +65,7 @@ public sealed class RunSettingsTests : IDisposable
     [Theory]
     [InlineData("--mitigate wait", "--mitigate wait: must be one of auto, rebalance, deadline, backup, evict, none")]
     [InlineData("--mitigate 3", "--mitigate 3: must be one of auto, rebalance, deadline, backup, evict, none")]
+    [InlineData("--device gpu", "--device gpu: must be one of cpu, ilgpu")]
     [InlineData("--mode Act", "--mode Act: must be one of observe, advise, act")]
     [InlineData("--checkpoint-every often", "--checkpoint-every often: must be a whole number from 1 to 1000000")]
     [InlineData("--mode", "Required argument missing for option: '--mode'.")]

@@ -5,7 +5,7 @@ using StragglerGuard.Core;
 namespace StragglerGuard.Collectives.Tests.Devices;
 
 /// <summary>A device whose memory the host can't see: what a collective needs must go by upload and download.</summary>
-internal sealed class DistantDevice : IComputeDevice
+internal class DistantDevice : IComputeDevice
 {
     private readonly CpuDevice _near = new();
 
@@ -35,9 +35,14 @@ internal sealed class DistantDevice : IComputeDevice
 
     public bool TryGetElapsedNs(DeviceEvent from, DeviceEvent to, out long elapsedNs) => _near.TryGetElapsedNs(from, to, out elapsedNs);
 
-    public void Dispose() => _near.Dispose();
+    public void Dispose()
+    {
+        _near.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
-    private static DeviceSlice<T> Near<T>(DeviceSlice<T> slice)
+    /// <summary>The elements behind the host's back.</summary>
+    protected static DeviceSlice<T> Near<T>(DeviceSlice<T> slice)
         where T : unmanaged, IFloatingPointIeee754<T> => ((DistantBuffer<T>)slice.Buffer).Near.Slice(slice.Offset, slice.Length);
 
     private sealed class DistantBuffer<T>(DistantDevice device, DeviceBuffer<T> near) : DeviceBuffer<T>(device, near.Length)

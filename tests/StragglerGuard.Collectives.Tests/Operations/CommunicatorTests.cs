@@ -20,12 +20,18 @@ public abstract class CommunicatorTests<TGroups>
     private static readonly TransportOptions Chunky = new() { ChunkBytes = 1024 };
     private static readonly CommunicatorOptions Options = new() { SmallBytesMax = 256, BroadcastChunkBytes = 1024 };
 
+    /// <summary>What every rank computes on.</summary>
+    protected virtual IComputeDevice CreateDevice() => new CpuDevice();
+
+    /// <summary>Bytes of the collected heap that one collective may take: none, but for what a library in between takes for itself.</summary>
+    protected virtual long AllocatedBytesPerCollective => 0;
+
     [Theory]
     [MemberData(nameof(WorldSizes.OneToNine), MemberType = typeof(WorldSizes))]
     public void AllReduce_AnyLength_IsTheNaiveSumWithTheSameBitsEverywhere(int worldSize)
     {
-        CheckAllReduce<float>(worldSize, 1e-6, () => new CpuDevice());
-        CheckAllReduce<double>(worldSize, 1e-15, () => new CpuDevice());
+        CheckAllReduce<float>(worldSize, 1e-6, CreateDevice);
+        CheckAllReduce<double>(worldSize, 1e-15, CreateDevice);
     }
 
     [Theory]
@@ -37,7 +43,7 @@ public abstract class CommunicatorTests<TGroups>
     [Theory]
     [MemberData(nameof(WorldSizes.OneToNine), MemberType = typeof(WorldSizes))]
     public void ReduceScatterThenAllGather_AnyLength_IsTheSum(int worldSize) =>
-        OnRanks(worldSize, () => new CpuDevice(), (communicator, device) => CheckScatterGather(communicator, device));
+        OnRanks(worldSize, CreateDevice, (communicator, device) => CheckScatterGather(communicator, device));
 
     [Fact]
     public void ReduceScatterThenAllGather_DeviceWithItsOwnMemory_IsTheSum() =>
@@ -46,7 +52,7 @@ public abstract class CommunicatorTests<TGroups>
     [Theory]
     [MemberData(nameof(WorldSizes.OneToNine), MemberType = typeof(WorldSizes))]
     public void Broadcast_EveryRoot_ReachesEveryone(int worldSize) =>
-        OnRanks(worldSize, () => new CpuDevice(), (communicator, device) => CheckBroadcast(communicator, device));
+        OnRanks(worldSize, CreateDevice, (communicator, device) => CheckBroadcast(communicator, device));
 
     [Fact]
     public void Broadcast_DeviceWithItsOwnMemory_ReachesEveryone() =>
@@ -54,7 +60,7 @@ public abstract class CommunicatorTests<TGroups>
 
     [Theory]
     [MemberData(nameof(WorldSizes.OneToNine), MemberType = typeof(WorldSizes))]
-    public void ControlData_InHostMemory_GoesRound(int worldSize) => OnRanks(worldSize, () => new CpuDevice(), (communicator, _) =>
+    public void ControlData_InHostMemory_GoesRound(int worldSize) => OnRanks(worldSize, CreateDevice, (communicator, _) =>
     {
         var rank = communicator.Rank.Value;
         Span<double> ballot = [1, rank, rank * rank, 0.5];
@@ -85,7 +91,7 @@ public abstract class CommunicatorTests<TGroups>
     public void Barrier_WhenOneRankIsLate_KeepsTheOthersUntilItComes()
     {
         var arrived = 0;
-        OnRanks(4, () => new CpuDevice(), (communicator, _) =>
+        OnRanks(4, CreateDevice, (communicator, _) =>
         {
             for (var round = 1; round <= 50; round++)
             {
@@ -100,7 +106,7 @@ public abstract class CommunicatorTests<TGroups>
     public void Timing_OfEveryCall_CountsUpAndEnclosesTheLastArrival()
     {
         var timings = new CollectiveTiming[3, 3];
-        OnRanks(3, () => new CpuDevice(), (communicator, device) =>
+        OnRanks(3, CreateDevice, (communicator, device) =>
         {
             using var x = device.Allocate<float>(10_000);
             timings[communicator.Rank.Value, 0] = communicator.Barrier();
@@ -121,7 +127,7 @@ public abstract class CommunicatorTests<TGroups>
     }
 
     [Fact]
-    public void SteadyState_EveryCollective_AllocatesNothing() => OnRanks(3, () => new CpuDevice(), (communicator, device) =>
+    public void SteadyState_EveryCollective_AllocatesNothing() => OnRanks(3, CreateDevice, (communicator, device) =>
     {
         using var x = device.Allocate<float>(30_000);
         using var part = device.Allocate<float>(10_000);
@@ -144,12 +150,15 @@ public abstract class CommunicatorTests<TGroups>
         }
 
         var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 20; i++)
+        const int Rounds = 20;
+        for (var i = 0; i < Rounds; i++)
         {
             Round();
         }
 
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0, "rank {0}", communicator.Rank.Value);
+        const int Collectives = 7;
+        (GC.GetAllocatedBytesForCurrentThread() - before)
+            .Should().BeLessThanOrEqualTo(Rounds * Collectives * AllocatedBytesPerCollective, "rank {0}", communicator.Rank.Value);
     });
 
     [Fact]
@@ -159,7 +168,7 @@ public abstract class CommunicatorTests<TGroups>
         var outcomes = RankThreads.Observe(3, rank =>
         {
             using var transport = transports[rank];
-            using var device = new CpuDevice();
+            using var device = CreateDevice();
             using var communicator = new Communicator(transport, device, Options);
             communicator.Barrier();
             if (rank == 1)
@@ -176,15 +185,15 @@ public abstract class CommunicatorTests<TGroups>
     }
 
     [Fact]
-    public void Vector_OfAnotherDevice_IsRefused() => OnRanks(1, () => new CpuDevice(), (communicator, _) =>
+    public void Vector_OfAnotherDevice_IsRefused() => OnRanks(1, CreateDevice, (communicator, _) =>
     {
-        using var other = new CpuDevice();
+        using var other = CreateDevice();
         using var x = other.Allocate<float>(3);
         communicator.Invoking(c => c.AllReduce(x.All)).Should().Throw<ArgumentException>().WithMessage("*device*");
     });
 
     [Fact]
-    public void Lengths_ThatDontFit_AreRefused() => OnRanks(1, () => new CpuDevice(), (communicator, device) =>
+    public void Lengths_ThatDontFit_AreRefused() => OnRanks(1, CreateDevice, (communicator, device) =>
     {
         using var x = device.Allocate<float>(4);
         communicator.Invoking(c => c.AllGather(x.Slice(0, 1), x.Slice(0, 2)))
@@ -319,7 +328,3 @@ public static class WorldSizes
 {
     public static TheoryData<int> OneToNine => new(Enumerable.Range(1, 9));
 }
-
-public sealed class InProcessCommunicatorTests : CommunicatorTests<InProcessGroups>;
-
-public sealed class TcpCommunicatorTests : CommunicatorTests<TcpGroups>;

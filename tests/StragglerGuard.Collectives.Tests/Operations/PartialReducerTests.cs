@@ -20,25 +20,31 @@ public abstract class PartialReducerTests<TGroups>
     private static readonly TransportOptions Patient = new() { Timeout = TimeSpan.FromMinutes(10), ChunkBytes = 1024 };
     private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(30);
 
+    /// <summary>What every rank computes on.</summary>
+    protected virtual IComputeDevice CreateDevice() => new CpuDevice();
+
+    /// <summary>Bytes of the collected heap that a step may take: none, but for what a library in between takes for itself.</summary>
+    protected virtual long AllocatedBytesPerStep => 0;
+
     [Theory]
     [MemberData(nameof(BackupCases.SizesAndBackups), MemberType = typeof(BackupCases))]
     public void Finish_WhoeverIsLate_IsTheSumOfTheOthersWithTheSameBitsEverywhere(int worldSize, int backups)
     {
         // Every rank is late in its turn, the root among them, and two neighbours at once.
         int[] Late(int step) => [.. Enumerable.Range(step, backups).Select(r => r % worldSize)];
-        CheckSteps<double>(worldSize, worldSize + 2, length: 700, 1e-14, () => new CpuDevice(), Late);
-        CheckSteps<float>(worldSize, worldSize + 2, length: 3, 1e-5, () => new CpuDevice(), Late);
+        CheckSteps<double>(worldSize, worldSize + 2, length: 700, 1e-14, CreateDevice, Late);
+        CheckSteps<float>(worldSize, worldSize + 2, length: 3, 1e-5, CreateDevice, Late);
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
     public void Finish_OneRankLateManyStepsInARow_KeepsGettingTheOthersSums(int late) =>
-        CheckSteps<double>(4, steps: 25, length: 300, 1e-14, () => new CpuDevice(), _ => [late]);
+        CheckSteps<double>(4, steps: 25, length: 300, 1e-14, CreateDevice, _ => [late]);
 
     [Fact]
     public void Finish_NothingToReduce_StillTellsWhoTookPart() =>
-        CheckSteps<float>(3, steps: 6, length: 0, 0, () => new CpuDevice(), step => [step % 3]);
+        CheckSteps<float>(3, steps: 6, length: 0, 0, CreateDevice, step => [step % 3]);
 
     [Fact]
     public void Finish_DeviceWithItsOwnMemory_IsTheSumOfTheOthers() =>
@@ -63,7 +69,7 @@ public abstract class PartialReducerTests<TGroups>
         var turns = new Turnstile();
         var participants = new bool[WorldSize, Steps, WorldSize];
         var weights = new double[WorldSize][];
-        OnRanks(WorldSize, () => new CpuDevice(), (communicator, device) =>
+        OnRanks(WorldSize, CreateDevice, (communicator, device) =>
         {
             var rank = communicator.Rank.Value;
             using var gradients = device.Allocate<double>(Dimensions);
@@ -139,13 +145,17 @@ public abstract class PartialReducerTests<TGroups>
     public void HasClosed_OfALateRank_TurnsTrueWhileItComputes_AndNobodyElses()
     {
         using var closed = new CountdownEvent(3);
-        OnRanks(4, () => new CpuDevice(), (communicator, device) =>
+        OnRanks(4, CreateDevice, (communicator, device) =>
         {
             using var gradients = device.Allocate<double>(10);
             using var reducer = new PartialReducer<double>(communicator, gradients.All, 4);
             var isLate = communicator.Rank.Value == 2;
             reducer.BeginStep(1, BallotOf(0));
-            reducer.HasClosed.Should().Be(false);
+            if (!isLate)
+            {
+                reducer.HasClosed.Should().BeFalse("nobody goes on without this rank");
+            }
+
             if (isLate)
             {
                 closed.Wait(Promptly).Should().BeTrue();
@@ -173,7 +183,7 @@ public abstract class PartialReducerTests<TGroups>
     {
         var reductions = new PartialReduction[3];
         using var closed = new CountdownEvent(2);
-        OnRanks(3, () => new CpuDevice(), (communicator, device) =>
+        OnRanks(3, CreateDevice, (communicator, device) =>
         {
             var rank = communicator.Rank.Value;
             using var gradients = device.Allocate<double>(10);
@@ -205,7 +215,7 @@ public abstract class PartialReducerTests<TGroups>
     }
 
     [Fact]
-    public void Reducers_OneAfterAnother_ShareACommunicator() => OnRanks(3, () => new CpuDevice(), (communicator, device) =>
+    public void Reducers_OneAfterAnother_ShareACommunicator() => OnRanks(3, CreateDevice, (communicator, device) =>
     {
         using var gradients = device.Allocate<float>(100);
         for (var round = 0; round < 20; round++)
@@ -231,7 +241,7 @@ public abstract class PartialReducerTests<TGroups>
         const int WarmUp = 30;
         const int Steps = 40;
         var turns = new Turnstile();
-        OnRanks(3, () => new CpuDevice(), (communicator, device) =>
+        OnRanks(3, CreateDevice, (communicator, device) =>
         {
             var rank = communicator.Rank.Value;
             using var gradients = device.Allocate<float>(5000);
@@ -259,7 +269,7 @@ public abstract class PartialReducerTests<TGroups>
                 }
             }
 
-            (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0, "rank {0}", rank);
+            (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThanOrEqualTo(Steps * AllocatedBytesPerStep, "rank {0}", rank);
 
             // The communication threads are in this too. A test host is not quite silent itself, but it is now and then.
             var least = long.MaxValue;
@@ -278,14 +288,14 @@ public abstract class PartialReducerTests<TGroups>
                 least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - all);
             }
 
-            least.Should().BeLessThan(Steps * 24, "one object a step would be that much");
+            least.Should().BeLessThan(Steps * (24 + (3 * AllocatedBytesPerStep)), "one object a step would be that much");
         });
     }
 
     [Fact]
-    public void Calls_ThatMakeNoSense_AreRefused() => OnRanks(1, () => new CpuDevice(), (communicator, device) =>
+    public void Calls_ThatMakeNoSense_AreRefused() => OnRanks(1, CreateDevice, (communicator, device) =>
     {
-        using var other = new CpuDevice();
+        using var other = CreateDevice();
         using var foreign = other.Allocate<float>(3);
         using var gradients = device.Allocate<float>(3);
         communicator.Invoking(c => new PartialReducer<float>(c, foreign.All, 4)).Should().Throw<ArgumentException>().WithMessage("*device*");
@@ -470,7 +480,3 @@ public static class BackupCases
         }
     }
 }
-
-public sealed class InProcessPartialReducerTests : PartialReducerTests<InProcessGroups>;
-
-public sealed class TcpPartialReducerTests : PartialReducerTests<TcpGroups>;

@@ -7,33 +7,19 @@ using StragglerGuard.Core.Probing;
 
 namespace StragglerGuard.Collectives.Tests.Probes;
 
+public sealed class CpuDeviceProbeTests : DeviceProbeBody
+{
+    protected override IComputeDevice CreateDevice() => new CpuDevice();
+}
+
+public sealed class DistantDeviceProbeTests : DeviceProbeBody
+{
+    protected override IComputeDevice CreateDevice() => new DistantDevice();
+}
+
 public sealed class DeviceProbeTests
 {
     private static readonly ProbeOptions Brief = new() { TimeLimit = TimeSpan.FromMilliseconds(50), MatrixOrder = 96, MemoryBytes = 1 << 20 };
-
-    public static TheoryData<Type> Devices => [typeof(CpuDevice), typeof(DistantDevice)];
-
-    [Theory]
-    [MemberData(nameof(Devices))]
-    public void Gemm_OnADevice_SaysItsRateAndOnWhat(Type kind)
-    {
-        using var device = (IComputeDevice)Activator.CreateInstance(kind)!;
-        var reading = GemmRateProbe.Measure(device, Brief);
-        reading.Class.Should().Be(device.DeviceClass);
-        reading.Order.Should().Be(96);
-        reading.GFlopPerSecond.IsKnown.Should().BeTrue();
-    }
-
-    [Theory]
-    [MemberData(nameof(Devices))]
-    public void Memory_OnADevice_SaysItsRateAndOnWhat(Type kind)
-    {
-        using var device = (IComputeDevice)Activator.CreateInstance(kind)!;
-        var reading = MemoryBandwidthProbe.Measure(device, Brief);
-        reading.Class.Should().Be(device.DeviceClass);
-        reading.Bytes.Should().Be(1 << 20);
-        reading.GBPerSecond.IsKnown.Should().BeTrue();
-    }
 
     [Fact]
     public void Figures_OnADeviceWithAClockOfItsOwn_AreBuiltOnThatClock()

@@ -20,7 +20,12 @@ public sealed class CauseAttributionTests
             { "a few more tokens", Cause.Compute },
             { "low clock", Cause.Throttling },
             { "clock a little low", Cause.Compute },
+            { "low clock, as all have", Cause.Compute },
+            { "low clock, lower than all", Cause.Throttling },
+            { "clock unknown, the others' high", Cause.Compute },
             { "driver says so", Cause.Throttling },
+            { "driver says so, with clocks alike", Cause.Compute },
+            { "drivers say so of all", Cause.Compute },
             { "node", Cause.Host },
             { "half of the node", Cause.Compute },
         };
@@ -38,9 +43,14 @@ public sealed class CauseAttributionTests
             "little input" => Slow with { Residual = 0.4, ResidualWithInput = 0.45 },
             "tokens" => Slow with { ExplainedByWorkload = 0.3 },
             "a few more tokens" => Slow with { ExplainedByWorkload = 0.1 },
-            "low clock" => Slow with { Device = new DeviceReading(1_200, 1_800) },
-            "clock a little low" => Slow with { Device = new DeviceReading(1_700, 1_800) },
-            "driver says so" => Slow with { Device = new DeviceReading(IsThrottled: true) },
+            "low clock" => Slow with { ClockSlowdown = Math.Log(1_800 / 1_200.0) },
+            "clock a little low" => Slow with { ClockSlowdown = Math.Log(1_800 / 1_700.0) },
+            "low clock, as all have" => Slow with { ClockSlowdown = 0.3, PeerClockSlowdown = 0.25, IsThrottled = true },
+            "low clock, lower than all" => Slow with { ClockSlowdown = 0.1, PeerClockSlowdown = -0.2 },
+            "clock unknown, the others' high" => Slow with { PeerClockSlowdown = -0.3 },
+            "driver says so" => Slow with { IsThrottled = true },
+            "driver says so, with clocks alike" => Slow with { IsThrottled = true, ClockSlowdown = 0, PeerClockSlowdown = 0 },
+            "drivers say so of all" => Slow with { IsThrottled = true, ArePeersThrottled = true },
             "node" => Slow with { NodeMates = 3, SlowNodeMates = 3 },
             "half of the node" => Slow with { NodeMates = 3, SlowNodeMates = 1 },
             _ => Slow,
@@ -54,6 +64,10 @@ public sealed class CauseAttributionTests
     [InlineData(1_000.0, double.NaN)]
     public void DeviceReading_WithoutTwoClocks_SaysNothing(double? clock, double nominal) =>
         new DeviceReading(clock, double.IsNaN(nominal) ? null : nominal).LogSlowdown.Should().BeNull();
+
+    [Fact]
+    public void DeviceReading_OfADeviceThatIdles_SaysNothingOfItsSpeed() =>
+        new DeviceReading(345, 1_980) { Limits = ClockLimits.Idle }.LogSlowdown.Should().BeNull();
 
     [Fact]
     public void Confidence_GrowsWithTheEffectAndShrinksWithTheNoise()

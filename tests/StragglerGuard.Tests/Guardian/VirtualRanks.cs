@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
@@ -131,7 +132,11 @@ internal sealed class VirtualRanks
         Enrollment(rank), records.Where(record => record.Rank.Value == rank).ToArray(), Lost: 0, Torn: 0, SplitVotes: 0, left)
     {
         Trial = TrialUnder is { } epoch ? new RankTrial(epoch, _paceSeconds[rank] * TrialFactor(rank)) : null,
+        Device = Device(rank, NextStep),
     };
+
+    /// <summary>What a rank's device says when the report is made.</summary>
+    public Func<int, long, DeviceReading> Device { get; init; } = (_, _) => default;
 
     /// <summary>The plan that had the ranks try a micro-batch; null where none did.</summary>
     public PlanEpoch? TrialUnder { get; set; }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Unicode;
 using Google.Protobuf;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Recording;
@@ -41,6 +42,7 @@ internal sealed class ReportDecoder
     private const byte LeftTag = (RankReportMessage.LeftFieldNumber << 3) | VarintType;
     private const byte TrialTag = (RankReportMessage.TrialFieldNumber << 3) | BytesType;
     private const byte RegroupsTag = (RankReportMessage.RegroupsFieldNumber << 3) | VarintType;
+    private const byte DeviceTag = (RankReportMessage.DeviceFieldNumber << 3) | BytesType;
     private const byte TrialEpochTag = (RankTrialMessage.EpochFieldNumber << 3) | VarintType;
     private const byte TrialSecondsTag = (RankTrialMessage.SecondsPerUnitFieldNumber << 3) | Fixed64Type;
     private const int VarintType = 0;
@@ -193,16 +195,42 @@ internal sealed class ReportDecoder
     {
         report = null!;
         RankTrial? trial = null;
+        DeviceReading device = default;
         if (!rank.TryReadOptional(LostTag, out long lost) || !rank.TryReadOptional(TornTag, out long torn)
             || !rank.TryReadOptional(SplitVotesTag, out long splitVotes) || !rank.TryReadOptional(LeftTag, out long left)
             || (rank.TryReadTag(TrialTag) && !TryDecodeTrial(ref rank, out trial))
-            || !rank.TryReadOptional(RegroupsTag, out long regroups) || !rank.IsAtEnd)
+            || !rank.TryReadOptional(RegroupsTag, out long regroups)
+            || (rank.TryReadTag(DeviceTag) && !TryDecodeDevice(ref rank, out device)) || !rank.IsAtEnd)
         {
             return false;
         }
 
-        report = new RankReport(enrollment, timings, lost, torn, splitVotes, left != 0) { Regroups = regroups != 0, Trial = trial };
+        report = new RankReport(enrollment, timings, lost, torn, splitVotes, left != 0)
+        {
+            Regroups = regroups != 0,
+            Trial = trial,
+            Device = device,
+        };
         return true;
+    }
+
+    private static bool TryDecodeDevice(ref WireReader rank, out DeviceReading device)
+    {
+        device = default;
+        if (!rank.TryReadBytes(out ReadOnlySpan<byte> bytes))
+        {
+            return false;
+        }
+
+        try
+        {
+            device = DeviceWire.Decode(DeviceReadingMessage.Parser.ParseFrom(bytes));
+            return true;
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return false;
+        }
     }
 
     private static bool TryDecodeTrial(ref WireReader rank, out RankTrial? trial)

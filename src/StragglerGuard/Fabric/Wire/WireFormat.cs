@@ -50,6 +50,7 @@ internal static class WireFormat
                 Trial = rank.Trial is { } trial
                     ? new RankTrialMessage { Epoch = trial.Epoch.Value, SecondsPerUnit = trial.SecondsPerUnit }
                     : null,
+                Device = DeviceWire.Encode(rank.Device),
             });
         }
 
@@ -121,6 +122,7 @@ internal static class WireFormat
                 Trial = rank.Trial is { SecondsPerUnit: > 0 } trial && double.IsFinite(trial.SecondsPerUnit)
                     ? new RankTrial(new PlanEpoch(trial.Epoch), trial.SecondsPerUnit)
                     : null,
+                Device = DeviceWire.Decode(rank.Device),
             });
         }
 

@@ -1,4 +1,5 @@
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
@@ -42,6 +43,7 @@ internal static class RandomReports
                 Failure = random.Next(2) == 0 ? null : new GroupFailure(Draw(random, random.Next(4), () => new Rank(random.Next())), $"why {random.Next()}"),
                 Regroups = random.Next(2) == 0,
                 Trial = random.Next(2) == 0 ? null : new RankTrial(new PlanEpoch(random.NextInt64()), 1 + random.NextDouble()),
+                Device = random.Next(2) == 0 ? default : Reading(random),
             };
         }))
     {
@@ -49,6 +51,18 @@ internal static class RandomReports
             new JobId($"job-{random.Next()}"), random.Next(8), 8, new WorkerId(new NodeId("n"), $"GPU-{random.Next()}"), new DeviceClass("H100"),
             random.Next(2) == 0 ? null : 1 + random.NextDouble())),
     };
+
+    private static DeviceReading Reading(Random random)
+    {
+        double? Perhaps(double value) => random.Next(2) == 0 ? null : value;
+        return new DeviceReading(Perhaps(random.Next(3000)), Perhaps(random.Next(3000)), random.Next(3) switch { 0 => null, 1 => true, _ => false })
+        {
+            Limits = random.Next(2) == 0 ? null : (ClockLimits)random.Next(512),
+            TemperatureCelsius = Perhaps(random.Next(-40, 110)),
+            PowerWatts = Perhaps(random.NextDouble() * 1000),
+            Utilization = Perhaps(random.NextDouble()),
+        };
+    }
 
     private static StepTiming Timing(Random random) => new()
     {

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Google.Protobuf;
 using StragglerGuard.Core;
+using StragglerGuard.Core.Attribution;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
@@ -130,6 +131,33 @@ public sealed class WireFormatTests
         alter(envelope);
         WireFormat.TryDecodeReport(envelope.ToByteArray(), out _, out string reason).Should().BeFalse();
         return reason;
+    }
+
+    [Fact]
+    public void Reading_WithNumbersThatCantBe_IsUnknownInThoseAndTheReportIsRead()
+    {
+        var report = Reports.Report(1);
+        var reading = new DeviceReading(double.NaN, -5, true)
+        {
+            TemperatureCelsius = double.PositiveInfinity,
+            PowerWatts = -1,
+            Utilization = 1.5,
+        };
+
+        WireFormat.TryDecodeReport(WireFormat.Encode(report with { Ranks = [report.Ranks[0] with { Device = reading }] }), out var decoded, out string reason)
+            .Should().BeTrue(reason);
+        decoded!.Ranks[0].Device.Should().Be(new DeviceReading(IsThrottled: true));
+    }
+
+    [Fact]
+    public void Reading_OfZero_IsZeroAndNotUnknown()
+    {
+        var report = Reports.Report(1);
+        var reading = new DeviceReading(0, 0, false) { Limits = ClockLimits.None, TemperatureCelsius = 0, PowerWatts = 0, Utilization = 0 };
+
+        WireFormat.TryDecodeReport(WireFormat.Encode(report with { Ranks = [report.Ranks[0] with { Device = reading }] }), out var decoded, out _);
+
+        decoded!.Ranks[0].Device.Should().Be(reading);
     }
 
     private static Arbitrary<int> Seeds() => Arb.From(Gen.Choose(0, int.MaxValue));

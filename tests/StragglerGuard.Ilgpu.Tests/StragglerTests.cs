@@ -1,0 +1,68 @@
+using StragglerGuard.Agent;
+using StragglerGuard.Collectives.Devices;
+using StragglerGuard.Collectives.Operations;
+using StragglerGuard.Collectives.Tests.Transports;
+using StragglerGuard.Collectives.Transports;
+using StragglerGuard.Core;
+using StragglerGuard.Core.Detection;
+using StragglerGuard.Core.Policy;
+using StragglerGuard.Guardian;
+using StragglerGuard.Hosting;
+
+namespace StragglerGuard.Ilgpu.Tests;
+
+/// <summary>A rank whose device is kept busy by foreign kernels, among ranks that share the GPU with it, is found by the guard.</summary>
+public sealed class StragglerTests
+{
+    private const int Ranks = 4;
+    private const int Steps = 120;
+    private const int BusyFrom = 60;
+    private const int Busy = 2;
+
+    [DeviceFact(IlgpuBackends.Cuda)]
+    public Task Rank_OnAGpuWhoseMultiprocessorsAreKeptBusy_IsFound() => Check(IlgpuBackends.Cuda, order: 2048, microBatches: 2, foreign: 4);
+
+    // Emulated: the simulator's kernels, and a foreign one that keeps the simulated device busy.
+    [Fact]
+    public Task Rank_OnASimulatorThatIsKeptBusy_IsFound() => Check(IlgpuBackends.Simulator, order: 48, microBatches: 2, foreign: 12);
+
+    private static async Task Check(IlgpuBackends backend, int order, int microBatches, int foreign)
+    {
+        var options = new StragglerGuardOptions { Job = "busy", Mode = PolicyMode.Observe };
+        await using var guard = GuardHost.Start(options);
+        RankThreads.Run(InProcessGroup.Create(Ranks).Transports, transport =>
+        {
+            using var device = Machine.Open(backend);
+            using var communicator = new Communicator(transport, device);
+            using var a = device.Allocate<float>(order * order);
+            using var b = device.Allocate<float>(order * order);
+            using var gradients = device.Allocate<float>(order * order);
+            using var foreignResult = device.Allocate<float>(order * order);
+            var seen = new float[1];
+            using RankGuard rank = guard.Join(device.DeviceClass, communicator, Ranks * microBatches);
+            for (var step = 0; step < Steps; step++)
+            {
+                MicroBatchRange work = rank.BeginStep();
+                for (var k = 0; k < work.Count; k++)
+                {
+                    for (var i = 0; i < foreign && transport.Rank.Value == Busy && step >= BusyFrom; i++)
+                    {
+                        device.Gemm(MatrixOperation.None, MatrixOperation.None, order, order, order, 1f, a.All, b.All, 0f, foreignResult.All);
+                    }
+
+                    device.Gemm(MatrixOperation.None, MatrixOperation.None, order, order, order, 1f, a.All, b.All, 1f, gradients.All);
+                }
+
+                // What a step computed is there when it is timed.
+                gradients.Download(seen);
+                rank.Vote(work.Count);
+                communicator.AllReduce(gradients.All);
+            }
+        });
+
+        (await guard.Guardian.JobEndedAsync(new JobId("busy"), TimeSpan.FromSeconds(30))).Should().BeTrue("all ranks have left");
+        JobStatus status = guard.Guardian.Status(new JobId("busy"))!;
+        var accused = status.Verdicts.Where(verdict => verdict.Kind == VerdictKind.PersistentSlowness && verdict.OnsetStep >= BusyFrom - 5).ToList();
+        accused.Should().Contain(verdict => verdict.Rank == new Rank(Busy) && verdict.Slowdown > 1.5, string.Join("; ", status.Verdicts));
+    }
+}
