@@ -138,7 +138,7 @@ internal sealed class ReportWindow
         return again;
     }
 
-    /// <summary>Somebody waits for the receipts of all: the newest report, to be sent once more, where no question for it is under way.</summary>
+    /// <summary>Somebody waits for all receipts: the newest report, to be sent once more, where no question for it is under way.</summary>
     public NodeReport? AskForNewest(long nowNs)
     {
         if (_guardian is null || _sent.Count == 0)
@@ -160,8 +160,11 @@ internal sealed class ReportWindow
     public bool HasSettled(long sequence) => !_sent.TryPeek(out NodeReport? oldest) || oldest.Sequence > sequence;
 
     /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
-    public bool IsHelloDue(long nowNs) =>
-        _helloNs is not { } last || nowNs - last >= (_guardian is null || IsSilent(nowNs) ? LookingNs : KeepingNs);
+    /// <remarks>Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question.</remarks>
+    public bool IsHelloDue(long nowNs) => _helloNs is not { } last || nowNs - last >= (
+        _guardian is null || IsSilent(nowNs) ? LookingNs
+        : _sent.Count > 0 && _askedNs is null ? ReceiptAgeNs
+        : KeepingNs);
 
     /// <summary>A hello was sent.</summary>
     public void SaidHello(long nowNs)
@@ -170,11 +173,11 @@ internal sealed class ReportWindow
         _unansweredHelloNs ??= nowNs;
     }
 
+    /// <summary>The connection to the guardian has ended: it is as if it had been silent.</summary>
+    public void LoseTouch(long nowNs) => _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
+
     /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
     public bool IsSilent(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs) || IsTooLong(_askedNs, nowNs);
-
-    /// <summary>Whether hellos aren't answered either: nobody may be at the end of the way.</summary>
-    public bool IsWayInDoubt(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs);
 
     private static bool IsTooLong(long? sinceNs, long nowNs) => sinceNs is { } since && nowNs - since >= SilenceNs;
 

@@ -18,15 +18,9 @@ public abstract class TakeoverBody(ITestOutputHelper output)
 {
     private static readonly JobId Job = new("job");
 
-    [Fact]
-    public async Task Guardian_ThatDiesWithoutAWord_IsFollowedWithinTenSecondsAndNothingIsLost()
+    protected async Task FollowOneThatDies()
     {
-        if (Place is not { } place)
-        {
-            return;
-        }
-
-        await using var guardians = new GuardiansUnderTest(3, place);
+        await using var guardians = new GuardiansUnderTest(3, NewPlace());
         using var mortal = new MortalGuardian(guardians.OptionsOf(0));
         mortal.Post.PhaseChanged += () => guardians.Note(() => { });
         await guardians.StartAsync(1);
@@ -61,15 +55,9 @@ public abstract class TakeoverBody(ITestOutputHelper output)
             new ModeChanged(Job, default, 3, PolicyMode.Advise, "by hand"), new ModeChanged(Job, default, 9, PolicyMode.Act, "by the next"));
     }
 
-    [Fact]
-    public async Task Plan_ThatWasOnItsWay_ComesFromTheNextGuardianAndIsNotDecidedAgain()
+    protected async Task TakeOverAPlan()
     {
-        if (Place is not { } place)
-        {
-            return;
-        }
-
-        await using var guardians = new GuardiansUnderTest(3, place) { Mode = PolicyMode.Act };
+        await using var guardians = new GuardiansUnderTest(3, NewPlace()) { Mode = PolicyMode.Act };
         await guardians.StartAllAsync();
         await using var agents = AkkaAgentFabric.Connect(guardians.OptionsOf(-1));
         var offers = Channel.CreateUnbounded<OfferedPlan>();
@@ -107,20 +95,39 @@ public abstract class TakeoverBody(ITestOutputHelper output)
         entries.Select(entry => entry.Decision).OfType<GuardianTookOver>().Should().HaveCountGreaterThan(0);
     }
 
-    /// <summary>A new ledger; null where there is no server for one.</summary>
-    protected abstract string? Place { get; }
+    /// <summary>A ledger that nobody else uses.</summary>
+    protected abstract string NewPlace();
 }
 
 public sealed class SqliteTakeoverTests(ITestOutputHelper output) : TakeoverBody(output), IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("stragglerguard-takeover-");
 
-    protected override string? Place => Path.Combine(_folder.FullName, "guard.ledger");
+    [Fact]
+    public Task Guardian_ThatDiesWithoutAWord_IsFollowedWithinTenSecondsAndNothingIsLost() => FollowOneThatDies();
+
+    [Fact]
+    public Task Plan_ThatWasOnItsWay_ComesFromTheNextGuardianAndIsNotDecidedAgain() => TakeOverAPlan();
 
     public void Dispose() => _folder.Delete(recursive: true);
+
+    protected override string NewPlace() => Path.Combine(_folder.FullName, "guard.ledger");
 }
 
 public sealed class PostgresTakeoverTests(PostgresUnderTest server, ITestOutputHelper output) : TakeoverBody(output), IClassFixture<PostgresUnderTest>
 {
-    protected override string? Place => PostgresUnderTest.AbsentReason is null ? server.OverTcp(server.NewPlace()) : null;
+    [PostgresFact]
+    public Task Guardian_ThatDiesWithoutAWord_IsFollowedWithinTenSecondsAndNothingIsLost() => FollowOneThatDies();
+
+    [PostgresFact]
+    public Task Plan_ThatWasOnItsWay_ComesFromTheNextGuardianAndIsNotDecidedAgain() => TakeOverAPlan();
+
+    protected override string NewPlace() => server.OverTcp(server.NewPlace());
+}
+
+/// <summary>A fact that needs a PostgreSQL server: skipped, with the reason, where there is none.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute() => Skip = PostgresUnderTest.AbsentReason;
 }
