@@ -78,7 +78,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 Welcome(welcome);
                 break;
             case GuardianFarewell farewell when farewell.Guardian == _port.Guardian:
-                _window.Farewell();
+                _window.Farewell(NowNs);
                 Look();
                 break;
             case GuardianFarewell:

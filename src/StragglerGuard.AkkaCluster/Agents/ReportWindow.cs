@@ -24,6 +24,9 @@ internal sealed class ReportWindow
     /// <summary>So often the guardian is looked for while none answers.</summary>
     public const long LookingNs = 1_000_000_000;
 
+    /// <summary>So often, at first, where the guardian itself has said that it hands over: another one is about to decide.</summary>
+    public const long AwaitingNs = 400_000_000;
+
     /// <summary>So often a guardian that answers is told that the agent is there.</summary>
     public const long KeepingNs = 10_000_000_000;
 
@@ -37,6 +40,7 @@ internal sealed class ReportWindow
     private long? _receiptNs;
     private long? _helloNs;
     private long? _unansweredHelloNs;
+    private long? _farewellNs;
     private long _detourNs;
 
     /// <summary>Who welcomed last; null before the first.</summary>
@@ -100,7 +104,8 @@ internal sealed class ReportWindow
     }
 
     /// <summary>The guardian hands over: it takes nothing more, and the next one is to be looked for from now on.</summary>
-    public void Farewell() => (_guardian, _helloNs, _askedNs) = (null, null, null);
+    /// <param name="nowNs">ns.</param>
+    public void Farewell(long nowNs) => (_guardian, _helloNs, _askedNs, _farewellNs) = (null, null, null, nowNs);
 
     /// <summary>A guardian has answered a hello.</summary>
     /// <param name="guardian">Which; one that began anew is another one.</param>
@@ -141,7 +146,7 @@ internal sealed class ReportWindow
         return again;
     }
 
-    /// <summary>Somebody waits for the receipts of all: the newest report, to be sent once more, where no question for it is under way.</summary>
+    /// <summary>Somebody waits for all receipts: the newest report, to be sent once more, where no question for it is under way.</summary>
     public NodeReport? AskForNewest(long nowNs)
     {
         if (_guardian is null || _sent.Count == 0)
@@ -165,7 +170,8 @@ internal sealed class ReportWindow
     /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
     /// <remarks>Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question.</remarks>
     public bool IsHelloDue(long nowNs) => _helloNs is not { } last || nowNs - last >= (
-        _guardian is null || IsSilent(nowNs) ? LookingNs
+        _guardian is null && _farewellNs is { } told && nowNs - told < SilenceNs ? AwaitingNs
+        : _guardian is null || IsSilent(nowNs) ? LookingNs
         : _sent.Count > 0 && _askedNs is null ? ReceiptAgeNs
         : KeepingNs);
 

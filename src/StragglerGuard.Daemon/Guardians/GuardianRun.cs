@@ -116,7 +116,9 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
 
             if (_standing == GuardianStanding.Joining && standing != GuardianStanding.Left)
             {
-                Say($"joined the guardians: {string.Join(", ", _node!.Members)}");
+                // Which ones are there may be known a moment later only.
+                string members = string.Join(", ", _node!.Members);
+                Say(members.Length > 0 ? $"joined the guardians: {members}" : "joined the guardians");
             }
 
             _standing = standing;

@@ -100,6 +100,8 @@ public sealed class AgentActorTests : IDisposable
 
         // No time passes here but what the test says: without the farewell none would come.
         await Heard<AgentHello>(_way);
+        Pass(0.5);
+        await Heard<AgentHello>(_way);
         _port.Report(Reports.Report(2));
         Welcome("h");
         (await Sent(2)).Select(report => (report.Report.Sequence, report.WantsReceipt)).Should().Equal((1, true), (2, true));

@@ -28,8 +28,7 @@ public sealed class FabricSerializerTests : IDisposable
         new AgentHello(new NodeId("node-a"), _actor), new GuardianWelcome("guardian-1#7", _actor),
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
         new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a")),
-        new GuardianFarewell("a guardian"),
-        new RollCall(7), new RollAnswer(true, false, 3, "127.0.0.1:4053"),
+        new RollCall(-7), new RollAnswer(IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053"),
         .. ControlExamples.All(_actor),
     ];
 
@@ -42,7 +41,7 @@ public sealed class FabricSerializerTests : IDisposable
     [Fact]
     public void Manifests_OfEveryKind_AreTheOnesOnTheWire() =>
         FabricFormats.All.Select(format => format.Manifest).Should()
-            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1", "roll-call:1", "roll-answer:1",
+            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1", "farewell:1", "roll-call:1", "roll-answer:1",
                 "status-question:1", "end-question:1", "mode-order:1", "decisions-question:1", "status-told:1", "mode-set:1", "end-told:1", "decisions-told:1",
                 "control-refused:1");
 

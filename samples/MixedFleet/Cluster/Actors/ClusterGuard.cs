@@ -51,7 +51,7 @@ internal sealed class ClusterGuard : IRunGuard
     }
 
     public IReadOnlyList<string> Preface => _processes is null
-        ? [$"  guards  those that run at {Place.Guardians}"]
+        ? [$"  guards  those that run at {Place.Guardians}; what they may do stands in their options (mitigation.allowed), --mode holds for this job"]
         :
         [
             $"  guards  {_processes.Pids}; at {Place.Guardians}",
