@@ -21,6 +21,12 @@ internal sealed class ReportWindow
     /// <summary>A guardian that answers nothing for so long may be gone.</summary>
     public const long SilenceNs = 3_000_000_000;
 
+    /// <summary>
+    /// A guardian that answers hellos but not reports is behind, or can't be reached the one way: patience doubles, up to this, each time that
+    /// all is sent again. Thousands of agents that repeat themselves every few seconds would keep it behind for good.
+    /// </summary>
+    public const long PatienceMaxNs = 48_000_000_000;
+
     /// <summary>So often the guardian is looked for while none answers.</summary>
     public const long LookingNs = 1_000_000_000;
 
@@ -38,6 +44,7 @@ internal sealed class ReportWindow
     private long? _helloNs;
     private long? _unansweredHelloNs;
     private long _detourNs;
+    private long _patienceNs = SilenceNs;
 
     /// <summary>Who welcomed last; null before the first.</summary>
     public string? Guardian => _guardian;
@@ -93,6 +100,7 @@ internal sealed class ReportWindow
         if (acknowledged > 0)
         {
             _receiptNs = nowNs;
+            _patienceNs = SilenceNs;
             _askedNs = _sent.Count > 0 && _newestAsked > sequence ? nowNs : null;
         }
 
@@ -109,10 +117,13 @@ internal sealed class ReportWindow
         if (_guardian != guardian)
         {
             _guardian = guardian;
+            _patienceNs = SilenceNs;
             IsOnDetour = false;
         }
-        else if (_askedNs is { } asked && nowNs - asked >= SilenceNs)
+        else if (IsReportUnanswered(nowNs))
         {
+            _patienceNs = Math.Min(2 * _patienceNs, PatienceMaxNs);
+
             // It is there, and hears hellos, but either the reports or the receipts get lost.
             IsOnDetour = !IsOnDetour;
             _detourNs = nowNs;
@@ -171,12 +182,12 @@ internal sealed class ReportWindow
     }
 
     /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
-    public bool IsSilent(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs) || IsTooLong(_askedNs, nowNs);
+    public bool IsSilent(long nowNs) => IsWayInDoubt(nowNs) || IsReportUnanswered(nowNs);
 
     /// <summary>Whether hellos aren't answered either: nobody may be at the end of the way.</summary>
-    public bool IsWayInDoubt(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs);
+    public bool IsWayInDoubt(long nowNs) => _unansweredHelloNs is { } since && nowNs - since >= SilenceNs;
 
-    private static bool IsTooLong(long? sinceNs, long nowNs) => sinceNs is { } since && nowNs - since >= SilenceNs;
+    private bool IsReportUnanswered(long nowNs) => _askedNs is { } since && nowNs - since >= _patienceNs;
 
     private void Asked(NodeReport report, long nowNs)
     {

@@ -143,6 +143,33 @@ public sealed class ReportWindowTests
         _window.IsOnDetour.Should().BeFalse("the short way may be open again");
     }
 
+    /// <summary>A guardian that is behind answers late: were all repeated every few seconds by thousands of agents it would stay behind.</summary>
+    [Fact]
+    public void Welcome_ByAGuardianThatIsBehind_HasAllSentAgainEverMoreSeldomUntilAReceipt()
+    {
+        var again = new List<long>();
+        _window.Welcome("g", 0);
+        _window.Send(Reports.Report(1), 0, isAwaited: true);
+        for (long at = Second; at <= 200 * Second; at += Second)
+        {
+            if (_window.IsHelloDue(at))
+            {
+                _window.SaidHello(at);
+                if (_window.Welcome("g", at))
+                {
+                    again.Add(at / Second);
+                    _window.SendAgain(at);
+                }
+            }
+        }
+
+        again.Zip(again.Skip(1), (one, next) => next - one).Should().StartWith([6L, 12, 24, 48, 48]);
+        _window.Acknowledge(1, 200 * Second);
+        _window.Send(Reports.Report(2), 201 * Second, isAwaited: true);
+        _window.Welcome("g", 204 * Second - 1).Should().BeFalse();
+        _window.Welcome("g", 204 * Second).Should().BeTrue("it had caught up: three seconds are long again");
+    }
+
     [Fact]
     public void AskForNewest_IsOneQuestionForWhatNobodyAskedFor()
     {
