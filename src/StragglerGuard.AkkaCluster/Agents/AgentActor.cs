@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Akka.Remote;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Fabric;
 using StragglerGuard.Fabric.Wire;
@@ -39,6 +40,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     /// <inheritdoc/>
     protected override void PreStart()
     {
+        Context.System.EventStream.Subscribe(Self, typeof(DisassociatedEvent));
         Timers.StartPeriodicTimer(nameof(LookAround), LookAround.Instance, s_tick);
         Self.Tell(LookAround.Instance);
     }
@@ -82,6 +84,12 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 _flushes.Add(flush);
                 SendWaiting();
                 break;
+            case DisassociatedEvent ended when ended.RemoteAddress == _intake.Path.Address:
+                _window.LoseTouch(NowNs);
+                Look();
+                break;
+            case DisassociatedEvent:
+                break;
             case Leave:
                 SayGoodbye();
                 break;
@@ -97,7 +105,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     private void Look()
     {
         long nowNs = NowNs;
-        if (_window.IsWayInDoubt(nowNs))
+        if (_window.IsSilent(nowNs))
         {
             _way.Tell(WayInDoubt.Instance);
         }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Tools.Client;
+using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Cluster.Tools.Singleton;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
@@ -25,7 +26,12 @@ internal sealed class ClientWay(IReadOnlyCollection<Address> guardians) : Untype
     private long _renewalNs = RenewalMinNs;
 
     /// <inheritdoc/>
-    protected override void PreStart() => Renew();
+    protected override void PreStart()
+    {
+        // A client wraps what it sends into a message of a part of the engine that it doesn't start itself.
+        Context.System.Settings.InjectTopLevelFallback(DistributedPubSub.DefaultConfig());
+        Renew();
+    }
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)

@@ -171,8 +171,11 @@ internal sealed class ReportWindow
     public bool HasSettled(long sequence) => !_sent.TryPeek(out NodeReport? oldest) || oldest.Sequence > sequence;
 
     /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
-    public bool IsHelloDue(long nowNs) =>
-        _helloNs is not { } last || nowNs - last >= (_guardian is null || IsSilent(nowNs) ? LookingNs : KeepingNs);
+    /// <remarks>Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question.</remarks>
+    public bool IsHelloDue(long nowNs) => _helloNs is not { } last || nowNs - last >= (
+        _guardian is null || IsSilent(nowNs) ? LookingNs
+        : _sent.Count > 0 && _askedNs is null ? ReceiptAgeNs
+        : KeepingNs);
 
     /// <summary>A hello was sent.</summary>
     public void SaidHello(long nowNs)
@@ -181,11 +184,11 @@ internal sealed class ReportWindow
         _unansweredHelloNs ??= nowNs;
     }
 
-    /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
-    public bool IsSilent(long nowNs) => IsWayInDoubt(nowNs) || IsReportUnanswered(nowNs);
+    /// <summary>The connection to the guardian has ended: it is as if it had been silent.</summary>
+    public void LoseTouch(long nowNs) => _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
 
-    /// <summary>Whether hellos aren't answered either: nobody may be at the end of the way.</summary>
-    public bool IsWayInDoubt(long nowNs) => _unansweredHelloNs is { } since && nowNs - since >= SilenceNs;
+    /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
+    public bool IsSilent(long nowNs) => (_unansweredHelloNs is { } since && nowNs - since >= SilenceNs) || IsReportUnanswered(nowNs);
 
     private bool IsReportUnanswered(long nowNs) => _askedNs is { } since && nowNs - since >= _patienceNs;
 

@@ -28,26 +28,22 @@ internal static class GuardianSingleton
     /// <summary>Makes a member with the role a candidate, and lets clients of the cluster reach the guardian through it.</summary>
     /// <param name="system">The member's system.</param>
     /// <param name="post">What belongs to its process.</param>
-    public static void Start(ActorSystem system, GuardianPost post)
+    /// <returns>Both actors.</returns>
+    public static IReadOnlyList<IActorRef> Start(ActorSystem system, GuardianPost post)
     {
         system.Settings.InjectTopLevelFallback(Tuning);
-        system.ActorOf(
+        IActorRef manager = system.ActorOf(
             ClusterSingletonManager.Props(
                 Props.Create(() => new GuardianActor(post)),
                 GuardianActor.HandOver.Instance,
                 ClusterSingletonManagerSettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole).WithHandOverRetryInterval(HandOverRetry)),
             GuardNames.SingletonManager);
-        ClusterClientReceptionist.Get(system).RegisterService(StartProxy(system));
-    }
-
-    /// <summary>Starts who finds the guardian: in a guardian, or in an agent that is a member of the cluster.</summary>
-    public static IActorRef StartProxy(ActorSystem system)
-    {
-        system.Settings.InjectTopLevelFallback(Tuning);
-        return system.ActorOf(
+        IActorRef proxy = system.ActorOf(
             ClusterSingletonProxy.Props(
                 $"/user/{GuardNames.SingletonManager}",
                 ClusterSingletonProxySettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole)),
             GuardNames.SingletonProxy);
+        ClusterClientReceptionist.Get(system).RegisterService(proxy);
+        return [manager, proxy];
     }
 }

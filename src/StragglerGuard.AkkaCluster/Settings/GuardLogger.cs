@@ -42,7 +42,8 @@ internal sealed class GuardLogger : UntypedActor, IRequiresMessageQueue<ILoggerM
 
     private void Say(LogEvent said)
     {
-        string text = $"{said.LogClass.Name}: {said.Message}";
+        string who = said.LogClass == typeof(DummyClassForStringSources) ? said.LogSource : said.LogClass.Name;
+        string text = $"{who}: {said.Message}";
         if (said.Cause is { } cause)
         {
             text += $" ({cause.GetType().Name}: {cause.Message})";

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Akka.Actor;
+using Akka.Remote;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Tests.Settings;
@@ -127,6 +128,26 @@ public sealed class AgentActorTests : IDisposable
         Pass(3);
 
         await Heard<WayInDoubt>(_way);
+    }
+
+    [Fact]
+    public async Task Agent_WhoseConnectionToTheGuardianEnds_LooksForOneAtOnce()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        await Sent(1);
+        Receipt(1);
+        await Heard<AgentHello>(_way);
+        Pass(1);
+
+        _port.Actor.Tell(new DisassociatedEvent(_port.Actor.Path.Address, new Address("akka.tcp", "another", "127.0.0.1", 1), false));
+        _port.Report(Reports.Report(2));
+        await Sent(1);
+        _way.TryRead(out _).Should().BeFalse("the other connection is none of its business");
+        _port.Actor.Tell(new DisassociatedEvent(_port.Actor.Path.Address, _guardian.Path.Address, false));
+
+        (await _way.Next()).Should().BeOfType<WayInDoubt>();
+        await Heard<AgentHello>(_way);
     }
 
     [Fact]

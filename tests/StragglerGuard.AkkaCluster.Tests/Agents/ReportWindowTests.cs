@@ -94,8 +94,37 @@ public sealed class ReportWindowTests
         _window.SaidHello(3 * Second);
         _window.IsHelloDue(4 * Second - 1).Should().BeFalse();
         _window.IsHelloDue(4 * Second).Should().BeTrue();
-        _window.IsWayInDoubt(4 * Second).Should().BeFalse("the hello has not waited for long");
-        _window.IsWayInDoubt(6 * Second).Should().BeTrue();
+        _window.Welcome("g", 4 * Second);
+        _window.IsSilent(4 * Second).Should().BeFalse("it is there, and the report takes the other way");
+    }
+
+    [Fact]
+    public void Hello_WithReportsThatNobodyAskedFor_IsDueAfterTwoSeconds()
+    {
+        _window.SaidHello(0);
+        _window.Welcome("g", 0);
+        _window.Send(Reports.Report(1), 0, isAwaited: true);
+        _window.Acknowledge(1, 0);
+        _window.Send(Reports.Report(2), 0, isAwaited: false).Should().BeFalse();
+
+        _window.IsHelloDue((2 * Second) - 1).Should().BeFalse();
+        _window.IsHelloDue(2 * Second).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Hello_AfterTheConnectionEnded_IsDueEverySecondUntilAWelcome()
+    {
+        _window.SaidHello(0);
+        _window.Welcome("g", 0);
+
+        _window.LoseTouch(Second);
+
+        _window.IsSilent(Second).Should().BeTrue();
+        _window.IsHelloDue(Second).Should().BeTrue();
+        _window.SaidHello(Second);
+        _window.IsHelloDue(2 * Second).Should().BeTrue();
+        _window.Welcome("g", 2 * Second).Should().BeFalse();
+        _window.IsSilent(2 * Second).Should().BeFalse();
     }
 
     [Fact]

@@ -1,10 +1,16 @@
+using System.Buffers;
 using System.Diagnostics;
+using System.Text;
 using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
+using StragglerGuard.Tests.Fabric;
 using Xunit.Abstractions;
 
 namespace StragglerGuard.AkkaCluster.Tests.Guardians;
@@ -63,5 +69,115 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
         await guardians.When(() => first.System != before && first.Standing == GuardianStanding.StandingBy && guardians.DecidingNow == 1);
         output.WriteLine($"again after {watch.Elapsed.TotalSeconds:0.00} s");
         guardians.Complaints.Should().Contain(complaint => complaint.Contains("joins them again"));
+    }
+
+    [Fact]
+    public async Task Guardians_OfTwoClusters_BecomeOne()
+    {
+        await using var guardians = new GuardiansUnderTest(3);
+        await guardians.StartAsync(0);
+        await guardians.StartAsync(1);
+
+        // As parts that were cut off from each other may have come to be.
+        Cluster[] before = [Cluster.Get(guardians.Nodes[0]!.System), Cluster.Get(guardians.Nodes[1]!.System)];
+        foreach (Cluster alone in before)
+        {
+            alone.Join(alone.SelfAddress);
+        }
+
+        await guardians.StartAsync(2);
+
+        await guardians.When(() => guardians.Complaints.Exists(complaint => complaint.Contains("gives way")));
+        await guardians.WhenAllStand();
+        guardians.Nodes.Select(node => node!.Members.Count).Should().Equal(3, 3, 3);
+        guardians.Complaints.Should().Contain(complaint => complaint.Contains("is written by"), "of the two one had the ledger");
+    }
+
+    [Fact]
+    public async Task Guardian_WhoseLedgerAnotherHas_SaysSoAndTakesOverWhenItIsFree()
+    {
+        await using var guardians = new GuardiansUnderTest(1);
+        DurableLedger foreign = LedgerLocation.Parse(guardians.Ledger).Open();
+        await guardians.StartAsync(0);
+        GuardianNode node = guardians.Nodes[0]!;
+
+        await guardians.When(() => guardians.Complaints.Count > 0);
+        node.Standing.Should().Be(GuardianStanding.Claiming);
+        node.Trouble.Should().Contain($"is written by process {Environment.ProcessId} on ");
+        foreign.Append(1, DateTimeOffset.UnixEpoch, new ModeChanged(Job, default, 5, PolicyMode.Act, "by the foreign one")).Appended.Should().BeTrue();
+        foreign.Dispose();
+
+        await guardians.When(() => node.IsDeciding);
+        node.Trouble.Should().BeNull();
+        guardians.Complaints.Should().ContainSingle("the same is not said over and over");
+        node.Post.Stay!.Service.SetMode(Job, PolicyMode.Observe, fromStep: 7, "by hand");
+        await guardians.When(() => guardians.Told.Count == 1);
+        node.Post.Stay!.Ledger.LastSequence.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Guardian_ThatHearsWhatItCantRead_CountsItAndGoesOn()
+    {
+        await using var guardians = new GuardiansUnderTest(1);
+        await guardians.StartAllAsync();
+        GuardianNode node = guardians.Deciding;
+        ActorSelection singleton = node.System.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}");
+
+        singleton.Tell(new Unreadable("report:9", "version 9") { Kind = UnreadableKind.Newer });
+        singleton.Tell(new Unreadable("report:1", "cut"));
+        singleton.Tell(new Unreadable("report:1", "cut again"));
+        singleton.Tell(new ReportReceipt(4));
+        GuardianWelcome welcome = await Hello(node, "node-a");
+
+        welcome.Guardian.Should().Be(node.Post.Stay!.Service.Name);
+        var page = new ArrayBufferWriter<byte>();
+        await node.MetricsPage.WriteAsync(page, default);
+        Encoding.UTF8.GetString(page.WrittenSpan).Should().ContainAll(
+            "stragglerguard_fabric_refused_total{reason=\"newer\"} 1",
+            "stragglerguard_fabric_refused_total{reason=\"malformed\"} 2",
+            "stragglerguard_fabric_refused_total{reason=\"misdirected\"} 1",
+            "stragglerguard_guardian_deciding 1");
+    }
+
+    [Fact]
+    public async Task Start_WithOptionsThatDontHold_NamesEachOfThem()
+    {
+        var several = new StragglerGuardOptions { Cluster = new ClusterSection { Port = 4053, Guardians = "127.0.0.1:4053, 127.0.0.1:4054" } };
+
+        (await FluentActions.Awaiting(() => GuardianNode.StartAsync(several)).Should().ThrowAsync<ArgumentException>())
+            .WithMessage("ledger.location: empty*");
+        (await FluentActions.Awaiting(() => GuardianNode.StartAsync(new StragglerGuardOptions { Job = "" })).Should().ThrowAsync<ArgumentException>())
+            .WithMessage("*job*");
+        (await FluentActions.Awaiting(() => GuardianNode.StartAsync(new StragglerGuardOptions())).Should().ThrowAsync<ArgumentException>())
+            .WithMessage("*cluster.guardians: empty*");
+    }
+
+    [Fact]
+    public async Task Start_OnAPortThatIsTaken_SaysSo()
+    {
+        await using var guardians = new GuardiansUnderTest(1);
+        await guardians.StartAllAsync();
+
+        await FluentActions.Awaiting(() => GuardianNode.StartAsync(guardians.OptionsOf(0))).Should().ThrowAsync<EndpointUnavailableException>();
+    }
+
+    private static Task<GuardianWelcome> Hello(GuardianNode node, string name)
+    {
+        var welcomed = new TaskCompletionSource<GuardianWelcome>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Action<object> heard = message =>
+        {
+            if (message is GuardianWelcome welcome)
+            {
+                welcomed.TrySetResult(welcome);
+            }
+        };
+        IActorRef agent = node.System.ActorOf(Props.Create(() => new Listener(heard)));
+        node.System.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}").Tell(new AgentHello(new NodeId(name), agent));
+        return welcomed.Task.WaitAsync(Patience.Limit);
+    }
+
+    private sealed class Listener(Action<object> heard) : UntypedActor
+    {
+        protected override void OnReceive(object message) => heard(message);
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Tests.Fabric;
@@ -34,13 +35,17 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
 
     public int DecidingNow => Nodes.Count(node => node is { IsDeciding: true });
 
+    public PolicyMode Mode { get; init; } = PolicyMode.Observe;
+
+    /// <summary>The options of a guardian; of an agent where the index is −1.</summary>
     public StragglerGuardOptions OptionsOf(int index) => new()
     {
         Job = "llm-7b",
+        Mode = Mode,
         Ledger = new LedgerSection { Location = Ledger },
         Cluster = new ClusterSection
         {
-            Port = _ports[index],
+            Port = index < 0 ? null : _ports[index],
             Guardians = string.Join(", ", _ports.Select(port => $"127.0.0.1:{port}")),
             FailureSeconds = 1,
             SettleSeconds = 1,
@@ -50,8 +55,12 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
     public async Task StartAllAsync()
     {
         await Task.WhenAll(Enumerable.Range(0, Nodes.Length).Select(StartAsync));
-        await When(() => DecidingNow == 1 && Nodes.All(node => node!.Standing is GuardianStanding.Deciding or GuardianStanding.StandingBy));
+        await WhenAllStand();
     }
+
+    /// <summary>Waits until one decides, and all others stand by.</summary>
+    public Task WhenAllStand() =>
+        When(() => DecidingNow == 1 && Nodes.All(node => node!.Standing is GuardianStanding.Deciding or GuardianStanding.StandingBy));
 
     public async Task StartAsync(int index)
     {

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using System.Runtime.Serialization;
 using Akka.Actor;
+using Akka.Actor.Setup;
 using Akka.Serialization;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
@@ -124,6 +126,37 @@ public sealed class GuardActorSystemTests : IDisposable
             .Which.Kind.Should().Be(UnreadableKind.Newer);
     }
 
+    [Theory]
+    [InlineData(FabricSerializer.FabricIdentifier, "report:9")]
+    [InlineData(FabricSerializer.FabricIdentifier, "rumour:1")]
+    [InlineData(FabricSerializer.FabricIdentifier, "report:1")]
+    public async Task Message_OfAnotherProgram_ArrivesAsUnreadableAndHarmsNoOther(int identifier, string manifest)
+    {
+        ActorSystem there = _systems.Start(LoopbackSystems.Section());
+        var (_, heard) = LoopbackSystems.Listen(there, "intake");
+        IActorRef intake = At(there, "intake", Other(identifier, manifest));
+
+        intake.Tell(new Foreign());
+
+        (await heard.Next()).Should().BeOfType<Unreadable>().Which.Manifest.Should().Be(manifest);
+        At(there, "intake", _systems.Start(LoopbackSystems.Section())).Tell(new ReportReceipt(1));
+        (await heard.Next()).Should().Be(new ReportReceipt(1));
+    }
+
+    [Fact]
+    public async Task Message_OfASerializerThatIsNotThere_IsDroppedAndSaidAndHarmsNoOther()
+    {
+        ActorSystem there = _systems.Start(LoopbackSystems.Section());
+        var (_, heard) = LoopbackSystems.Listen(there, "intake");
+        IActorRef intake = At(there, "intake", Other(identifier: 4711, "System.Uri"));
+
+        intake.Tell(new Foreign());
+        intake.Tell(ActorRefs.Nobody);
+
+        (await heard.Next()).Should().NotBeOfType<Foreign>();
+        (await _systems.Hear("serializer id [4711]")).Should().Contain("association remains live");
+    }
+
     [Fact]
     public void Create_OnAPortThatIsTaken_SaysSo()
     {
@@ -134,6 +167,26 @@ public sealed class GuardActorSystemTests : IDisposable
             .Should().Throw<EndpointUnavailableException>().WithMessage($"Can't listen on 127.0.0.1:{port}: *");
     }
 
+    /// <summary>A system that writes what this program does not.</summary>
+    private ActorSystem Other(int identifier, string manifest) => _systems.Keep(ActorSystem.Create(GuardNames.System, ActorSystemSetup.Create(
+        BootstrapSetup.Create().WithConfig(
+            ClusterSettings.ReadOrThrow(LoopbackSystems.Options(LoopbackSystems.Section()), ClusterRole.AgentClient).Config),
+        SerializationSetup.Create(system => ImmutableHashSet.Create(
+            SerializerDetails.Create("foreign", new ForeignSerializer(system, identifier, manifest), [typeof(Foreign)]))))));
+
     private static IActorRef At(ActorSystem there, string name, ActorSystem here) =>
         LoopbackSystems.Far(here, LoopbackSystems.AddressOf(there), name);
+
+    private sealed record Foreign;
+
+    private sealed class ForeignSerializer(ExtendedActorSystem system, int identifier, string manifest) : SerializerWithStringManifest(system)
+    {
+        public override int Identifier => identifier;
+
+        public override string Manifest(object o) => manifest;
+
+        public override byte[] ToBinary(object obj) => [0x0a, 0xff, 0x13];
+
+        public override object FromBinary(byte[] bytes, string manifest) => throw new NotSupportedException();
+    }
 }

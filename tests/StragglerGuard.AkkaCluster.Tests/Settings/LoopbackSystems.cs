@@ -44,6 +44,12 @@ internal sealed class LoopbackSystems : IDisposable
             Said.Enqueue(sentence);
             Sayings.Writer.TryWrite(sentence);
         });
+        return Keep(system);
+    }
+
+    /// <summary>Has a system stopped with the others.</summary>
+    public ActorSystem Keep(ActorSystem system)
+    {
         _started.Add(system);
         return system;
     }

@@ -1,0 +1,107 @@
+using Akka.Actor;
+using Akka.Cluster;
+using StragglerGuard.Actuators.InJob;
+using StragglerGuard.AkkaCluster.Agents;
+using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
+using StragglerGuard.Telemetry;
+
+namespace StragglerGuard.AkkaCluster.Hosting;
+
+/// <summary>A guard in an actor system of somebody else's: <see cref="StragglerGuardAkka.WithStragglerGuard"/>.</summary>
+public sealed class EmbeddedAkkaGuard : IAsyncDisposable
+{
+    private static readonly TimeSpan StopMax = TimeSpan.FromSeconds(5);
+
+    private readonly AkkaAgentFabric _agents;
+    private readonly GuardianPost? _post;
+    private readonly TextExposition? _exposition;
+    private readonly IReadOnlyList<IActorRef> _actors;
+
+    private EmbeddedAkkaGuard(AkkaAgentFabric agents, GuardianPost? post, StragglerGuardOptions options, IReadOnlyList<IActorRef> actors)
+    {
+        _agents = agents;
+        _post = post;
+        _actors = actors;
+        _exposition = post is null ? null : new TextExposition(post.Instruments.Meter, options.Metrics.MaxSeries);
+        if (post is not null)
+        {
+            post.Decided += entry => Decided?.Invoke(entry);
+            post.Complained += what => Complained?.Invoke(what);
+        }
+    }
+
+    /// <summary>As <see cref="GuardianNode.Decided"/>; never told where this is no guardian.</summary>
+    public event Action<LedgerEntry>? Decided;
+
+    /// <summary>As <see cref="GuardianNode.Complained"/>; never told where this is no guardian.</summary>
+    public event Action<string>? Complained;
+
+    /// <summary>What agents of this process report through.</summary>
+    public IAgentFabric Agents => _agents;
+
+    /// <summary>Whether this process may become the guardian: its system has the role.</summary>
+    public bool IsGuardian => _post is not null;
+
+    /// <summary>Whether it is this process that decides.</summary>
+    public bool IsDeciding => _post?.Phase == GuardianPhase.Deciding;
+
+    /// <summary>Why it can't decide although it should, in words; null where nothing speaks against it.</summary>
+    public string? Trouble => _post?.Trouble ?? _post?.Stay?.Service.LedgerTrouble.Reason;
+
+    /// <summary>The metrics page of the guardian; null where this is none.</summary>
+    public IMetricsPage? MetricsPage => _exposition;
+
+    /// <summary>What belongs to the process; null where this is no guardian.</summary>
+    internal GuardianPost? Post => _post;
+
+    internal static EmbeddedAkkaGuard Start(ActorSystem system, StragglerGuardOptions options, IJobMembership? membership)
+    {
+        // A running system reads its serializers from no configuration any more.
+        var serializer = new FabricSerializer((ExtendedActorSystem)system);
+        system.Serialization.AddSerializer(GuardNames.System, serializer);
+        system.Serialization.AddSerializationMap(typeof(IFabricMessage), serializer);
+        AkkaAgentFabric agents = AkkaAgentFabric.Join(system, options);
+        bool isGuardian = ((ExtendedActorSystem)system).Provider is IClusterActorRefProvider
+            && Cluster.Get(system).SelfRoles.Contains(GuardNames.GuardianRole);
+        if (!isGuardian)
+        {
+            return new EmbeddedAkkaGuard(agents, post: null, options, []);
+        }
+
+        var post = new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership));
+        return new EmbeddedAkkaGuard(agents, post, options, GuardianSingleton.Start(system, post));
+    }
+
+    /// <summary>Says goodbye for the agents, and gives the guardian up; the system stays.</summary>
+    /// <remarks>
+    /// Another guardian takes over when this member leaves the cluster. So where the system goes on, this process decides no more, and nobody
+    /// does as long as it is the oldest member with the role.
+    /// </remarks>
+    public async ValueTask DisposeAsync()
+    {
+        await _agents.DisposeAsync().ConfigureAwait(false);
+        foreach (IActorRef actor in _actors)
+        {
+            try
+            {
+                await actor.GracefulStop(StopMax).ConfigureAwait(false);
+            }
+            catch (TaskCanceledException)
+            {
+                // What still holds the ledger is waited for below.
+            }
+        }
+
+        if (_post is not null)
+        {
+            await _post.ReleasedAsync().ConfigureAwait(false);
+            _exposition!.Dispose();
+            _post.Instruments.Dispose();
+        }
+    }
+}

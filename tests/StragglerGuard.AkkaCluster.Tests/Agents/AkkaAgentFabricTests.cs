@@ -1,0 +1,117 @@
+using System.Threading.Channels;
+using Akka.Actor;
+using StragglerGuard.AkkaCluster.Agents;
+using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.AkkaCluster.Ranks;
+using StragglerGuard.AkkaCluster.Tests.Settings;
+using StragglerGuard.Core;
+using StragglerGuard.Fabric;
+using StragglerGuard.Hosting;
+using StragglerGuard.Tests.Fabric;
+
+namespace StragglerGuard.AkkaCluster.Tests.Agents;
+
+public sealed class AkkaAgentFabricTests
+{
+    private static readonly NodeId Node = new("node-a");
+
+    private readonly Channel<OfferedPlan> _offers = Channel.CreateUnbounded<OfferedPlan>();
+
+    [Fact]
+    public async Task Agents_ThatAreMembers_ReportAndHearOffers()
+    {
+        await using var fabric = new LoopbackFabric(AgentMembership.Members);
+        using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
+        using var agent = fabric.Agents.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
+
+        agent.Report(Reports.Report(1));
+
+        (await guardian.Reports.Next()).Sequence.Should().Be(1);
+        guardian.Offer(Reports.Offer(5));
+        (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
+        (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Agents_WhoseGuardianEnds_ReportToTheNextOneAndSayWhoItIs()
+    {
+        await using var fabric = new LoopbackFabric();
+        ServedGuardian first = await fabric.ServeAsync("first");
+        IGuardianPort guardian = first.OpenGuardian();
+        using var agent = fabric.Agents.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
+        fabric.AkkaAgents.Guardian.Should().BeNull();
+        fabric.AkkaAgents.SinceReceipt.Should().BeNull();
+        agent.Report(Reports.Report(1));
+        await guardian.Reports.Next();
+        (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
+        fabric.AkkaAgents.Guardian.Should().Be("first");
+        fabric.AkkaAgents.SinceReceipt.Should().BePositive();
+
+        await first.DisposeAsync();
+        agent.Report(Reports.Report(2));
+        agent.Report(Reports.Report(3));
+        guardian = (await fabric.ServeAsync("next")).OpenGuardian();
+
+        (await guardian.Reports.Next(2)).Select(report => report.Sequence).Should().Equal(2, 3);
+        fabric.AkkaAgents.Guardian.Should().Be("next");
+        guardian.Offer(Reports.Offer(6));
+        (await _offers.Reader.Next()).Should().Be(Reports.Offer(6));
+        agent.ReportsDropped.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Agents_InASystemOfSomebodyElses_ReportAndLeaveItAlone()
+    {
+        await using var fabric = new LoopbackFabric();
+        using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
+        using ActorSystem theirs = ActorSystem.Create("runner", """
+            akka {
+              loglevel = OFF
+              actor.provider = remote
+              remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0 }
+            }
+            """);
+        AkkaAgentFabric joined = AkkaAgentFabric.Join(theirs, LoopbackSystems.Options(fabric.GuardianSection));
+        IAgentPort agent = joined.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
+
+        agent.Report(Reports.Report(1));
+
+        (await guardian.Reports.Next()).Sequence.Should().Be(1);
+        guardian.Offer(Reports.Offer(5));
+        (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
+        RankCrew crew = joined.RunRanks([new Nothing()]);
+        (await crew.Ended.WaitAsync(Patience.Limit)).Should().Equal(new RankEnd(0, Cause: null, Steps: 1));
+        theirs.Serialization.FindSerializerFor(new ReportReceipt(1)).Should().BeOfType<FabricSerializer>();
+        await joined.DisposeAsync();
+        theirs.WhenTerminated.IsCompleted.Should().BeFalse("it is not ours to end");
+        await theirs.Terminate();
+    }
+
+    [Fact]
+    public void Join_OfASystemThatReachesNobody_IsAMistake()
+    {
+        using ActorSystem local = ActorSystem.Create("alone", "akka.loglevel = OFF");
+
+        FluentActions.Invoking(() => AkkaAgentFabric.Join(local, LoopbackSystems.Options(LoopbackSystems.Section())))
+            .Should().Throw<ArgumentException>().WithMessage("the actor system alone has neither cluster nor remoting*");
+    }
+
+    [Fact]
+    public void Connect_WithOptionsThatDontHold_SaysEveryProblem() =>
+        FluentActions.Invoking(() => AkkaAgentFabric.Connect(new StragglerGuardOptions())).Should().Throw<ArgumentException>().WithMessage("cluster.guardians: empty*");
+
+    [Fact]
+    public async Task OpenAgent_AfterItClosed_IsAMistake()
+    {
+        var fabric = AkkaAgentFabric.Connect(LoopbackSystems.Options(LoopbackSystems.Section()));
+        await fabric.DisposeAsync();
+        await fabric.DisposeAsync();
+
+        fabric.Invoking(f => f.OpenAgent(Node, _ => { })).Should().Throw<ObjectDisposedException>();
+    }
+
+    private sealed class Nothing : IRankWork
+    {
+        public bool Advance() => false;
+    }
+}

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.AkkaCluster.Health;
+using StragglerGuard.Hosting;
+
+namespace StragglerGuard.AkkaCluster.Tests.Hosting;
+
+public sealed class GuardianHealthTests
+{
+    private static readonly ClusterEndpoint[] All = [new("10.0.0.1", 4053), new("10.0.0.2", 4053), new("10.0.0.3", 4053)];
+    private static readonly GuardianMember[] Members =
+    [
+        new("10.0.0.1", 4053, "Up", IsReachable: true, IsSelf: true, IsOldest: true),
+        new("10.0.0.2", 4053, "Up", IsReachable: true, IsSelf: false, IsOldest: false),
+        new("10.0.0.3", 4053, "Up", IsReachable: true, IsSelf: false, IsOldest: false),
+    ];
+
+    [Theory]
+    [InlineData(GuardianStanding.Deciding, 1, null, HealthStatus.Healthy, "it decides")]
+    [InlineData(GuardianStanding.StandingBy, 1, null, HealthStatus.Healthy, "it stands by; 10.0.0.1:4053 decides")]
+    [InlineData(GuardianStanding.Deciding, 1, "the disk is full", HealthStatus.Unhealthy, "nothing is decided: the disk is full")]
+    [InlineData(GuardianStanding.Claiming, 1, "it is written by another", HealthStatus.Unhealthy, "nothing is decided: it is written by another")]
+    [InlineData(GuardianStanding.Claiming, 1, null, HealthStatus.Degraded, "it takes the ledger over")]
+    [InlineData(GuardianStanding.Joining, 1, null, HealthStatus.Degraded, "it looks for the other guardians")]
+    [InlineData(GuardianStanding.Joining, 31, null, HealthStatus.Unhealthy, "it has looked for the other guardians for 31 s")]
+    [InlineData(GuardianStanding.Left, 1, null, HealthStatus.Unhealthy, "it has left the other guardians")]
+    public void Guardian_AsItStands_SaysSoInWords(GuardianStanding standing, int seconds, string? trouble, HealthStatus status, string words)
+    {
+        HealthCheckResult health = GuardianHealth.Judge(standing, TimeSpan.FromSeconds(seconds), trouble, Members, All);
+
+        health.Status.Should().Be(status);
+        health.Description.Should().Be(words);
+    }
+
+    [Fact]
+    public void Guardian_WithOthersGone_IsDegradedAndNamesThem()
+    {
+        HealthCheckResult health = GuardianHealth.Judge(
+            GuardianStanding.Deciding, TimeSpan.Zero, trouble: null, [Members[0], Members[1] with { IsReachable = false }], All);
+
+        health.Status.Should().Be(HealthStatus.Degraded);
+        health.Description.Should().Be("it decides; can't be reached: 10.0.0.2:4053; not there: 10.0.0.3:4053");
+    }
+
+    [Theory]
+    [InlineData(null, null, HealthStatus.Degraded, "no guardian has answered yet")]
+    [InlineData(null, "g", HealthStatus.Degraded, "guardian g has answered; no report has been acknowledged yet")]
+    [InlineData(16, "g", HealthStatus.Healthy, "guardian g acknowledged a report 16 s ago")]
+    [InlineData(18, "g", HealthStatus.Degraded, "guardian g acknowledged a report 18 s ago: nobody takes reports in now")]
+    [InlineData(123, "g", HealthStatus.Unhealthy, "guardian g acknowledged a report 123 s ago: reports are lost, the newest are kept")]
+    public void Agent_ByTheAgeOfItsLastReceipt_SaysSoInWords(int? seconds, string? guardian, HealthStatus status, string words)
+    {
+        HealthCheckResult health = AgentHealth.Judge(seconds is { } known ? TimeSpan.FromSeconds(known) : null, guardian, intervalSeconds: 1);
+
+        health.Status.Should().Be(status);
+        health.Description.Should().Be(words);
+    }
+}
