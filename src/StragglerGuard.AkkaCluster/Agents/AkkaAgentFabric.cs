@@ -54,7 +54,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
     /// <summary>The system that carries it.</summary>
     internal ActorSystem System => _system;
 
-    /// <summary>Starts an actor system for the agents of this process, as a client of the guardians or as a member of their cluster.</summary>
+    /// <summary>Starts an actor system for the agents of this process: a client of the guardians, or a member of their cluster.</summary>
     /// <param name="options"><see cref="StragglerGuardOptions.Cluster"/> names the guardians.</param>
     /// <param name="onSaid">Takes warnings, in a sentence each, on a thread of the system; null: nobody hears them.</param>
     /// <returns>At once, whether or not a guardian can be reached.</returns>
@@ -92,7 +92,8 @@ public sealed class AkkaAgentFabric : IAgentFabric
         }
 
         bool isEncrypted = provider.DefaultAddress.Protocol == SystemConfig.EncryptedProtocol;
-        Address[] guardians = [.. options.Cluster.GuardianEndpoints.Select(guardian => Address.Parse(SystemConfig.AddressOf(guardian, isEncrypted)))];
+        Address[] guardians =
+            [.. options.Cluster.GuardianEndpoints.Select(guardian => Address.Parse(SystemConfig.AddressOf(guardian, isEncrypted)))];
         return guardians.Length > 0
             ? new AkkaAgentFabric(system, ownsSystem: false, ClientProps(guardians))
             : throw new ArgumentException("cluster.guardians: empty; at least one guardian is needed, as host:port", nameof(options));

@@ -15,7 +15,7 @@ internal sealed class WayInDoubt
     public static readonly WayInDoubt Instance = new();
 }
 
-/// <summary>Hands messages to whichever guardian decides, through any guardian that can be reached: for agents that are no members.</summary>
+/// <summary>Hands messages to whichever guardian decides, through any that can be reached: for agents that are no members.</summary>
 internal sealed class ClientWay(IReadOnlyCollection<Address> guardians) : UntypedActor
 {
     private const long RenewalMinNs = 5_000_000_000;

@@ -149,7 +149,7 @@ internal sealed class ReportWindow
         return again;
     }
 
-    /// <summary>Somebody waits for the receipts of all: the newest report, to be sent once more, where no question for it is under way.</summary>
+    /// <summary>Somebody waits for all receipts: the newest report, to be sent once more, where no question for it is under way.</summary>
     public NodeReport? AskForNewest(long nowNs)
     {
         if (_guardian is null || _sent.Count == 0)

@@ -292,13 +292,14 @@ public sealed class GuardianNode : IAsyncDisposable
     }
 
     private GuardianStanding StandingNow() =>
-        _disposed != 0 && _running.IsCompleted ? GuardianStanding.Left
-        : !_isUp ? GuardianStanding.Joining
-        : _post.Phase switch
+        (_disposed != 0 && _running.IsCompleted, _post.Phase) switch
         {
-            GuardianPhase.Deciding => GuardianStanding.Deciding,
-            GuardianPhase.Claiming => GuardianStanding.Claiming,
-            _ => GuardianStanding.StandingBy,
+            (true, _) => GuardianStanding.Left,
+
+            // The guardian may be here before it is told here that the member is up.
+            (_, GuardianPhase.Deciding) => GuardianStanding.Deciding,
+            (_, GuardianPhase.Claiming) => GuardianStanding.Claiming,
+            _ => _isUp ? GuardianStanding.StandingBy : GuardianStanding.Joining,
         };
 
     private void ShowStanding()

@@ -22,7 +22,7 @@ public sealed class RankCrew
     /// <exception cref="ArgumentOutOfRangeException">No such slot.</exception>
     public Task<RankEnd> EndOf(int slot) => _endings.Of(slot);
 
-    /// <summary>Asks all ranks to end after the step that they are in. One that waits for others in a collective ends when that does.</summary>
+    /// <summary>Asks all ranks to end after the step they are in. One that waits for others in a collective ends when that does.</summary>
     public void Stop() => _supervisor.Tell(RankActor.StopRank.Instance, ActorRefs.NoSender);
 
     internal static RankCrew Start(ActorSystem system, string name, IReadOnlyList<IRankWork> ranks)
@@ -46,7 +46,12 @@ internal sealed class RankEndings
 
     public RankEndings(int ranks)
     {
-        _ends = [.. Enumerable.Range(0, ranks).Select(_ => new TaskCompletionSource<RankEnd>(TaskCreationOptions.RunContinuationsAsynchronously))];
+        _ends = new TaskCompletionSource<RankEnd>[ranks];
+        for (int slot = 0; slot < ranks; slot++)
+        {
+            _ends[slot] = new TaskCompletionSource<RankEnd>(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
         All = AllAsync();
     }
 

@@ -31,7 +31,8 @@ internal sealed class PeerTrust
 
     /// <summary>What tells the engine.</summary>
     public DotNettySslSetup Setup => new(
-        Certificate, suppressValidation: false, requireMutualAuthentication: true, validateCertificateHostname: false, customValidator: Accepts);
+        Certificate, suppressValidation: false, requireMutualAuthentication: true, validateCertificateHostname: false,
+        customValidator: Accepts);
 
     /// <summary>Reads the files that the options name.</summary>
     /// <param name="section">The options.</param>
@@ -51,10 +52,10 @@ internal sealed class PeerTrust
         }
 
         int before = problems.Count;
-        if (typeof(RemoteScope).Assembly.GetName().Version is { } engine && typeof(RemoteActorRefProvider).Assembly.GetName().Version is { } remoting
-            && (remoting < s_engineMin || engine < s_engineMin))
+        if (typeof(RemoteActorRefProvider).Assembly.GetName().Version is { } engine && engine < s_engineMin)
         {
-            problems.Add($"cluster.certificateFile: Akka.Remote {remoting} doesn't check both sides of a connection; {s_engineMin} or newer does");
+            problems.Add(
+                $"cluster.certificateFile: Akka.Remote {engine} doesn't check both sides of a connection; {s_engineMin} or newer does");
         }
 
         problems.AddRange(files.Where(file => file.Path.Length == 0)
@@ -92,8 +93,10 @@ internal sealed class PeerTrust
     {
         string? refusal =
             certificate is null ? "it shows no certificate"
-            : !IsSigned(certificate, _authorities, X509VerificationFlags.NoFlag) ? $"nobody who is trusted signed {certificate.Subject}, or it is out of its time"
-            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && !Names(certificate, peer) ? $"{certificate.Subject} doesn't name it"
+            : !IsSigned(certificate, _authorities, X509VerificationFlags.NoFlag)
+                ? $"nobody who is trusted signed {certificate.Subject}, or it is out of its time"
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && !Names(certificate, peer)
+                ? $"{certificate.Subject} doesn't name it"
             : null;
         if (refusal is not null)
         {
@@ -104,7 +107,8 @@ internal sealed class PeerTrust
     }
 
     private static bool Names(X509Certificate2 certificate, string peer) =>
-        Address.TryParse(peer, out Address? address) && address.Host is { Length: > 0 } host && certificate.MatchesHostname(host.Trim('[', ']'));
+        Address.TryParse(peer, out Address? address) && address.Host is { Length: > 0 } host
+        && certificate.MatchesHostname(host.Trim('[', ']'));
 
     private static bool IsSigned(X509Certificate2 certificate, X509Certificate2Collection authorities, X509VerificationFlags ignored)
     {
@@ -199,7 +203,8 @@ internal sealed class PeerTrust
         {
             return read();
         }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception unreadable) when (
+            unreadable is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             problems.Add($"{key}: {path} can't be read: {unreadable.Message}");
         }

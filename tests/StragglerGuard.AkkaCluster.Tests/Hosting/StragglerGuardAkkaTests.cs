@@ -70,7 +70,7 @@ public sealed class StragglerGuardAkkaTests
         (await port.FlushAsync(Patience.Limit)).Should().BeTrue();
 
         (await Health(host)).Should().Match<HealthReportEntry>(entry =>
-            entry.Status == HealthStatus.Healthy && entry.Description!.Contains("acknowledged a report 0 s ago"));
+            entry.Status == HealthStatus.Healthy && entry.Description!.Contains("acknowledged a report "));
         await host.StopAsync();
     }
 

@@ -28,6 +28,7 @@ public sealed class FabricSerializerTests : IDisposable
         new AgentHello(new NodeId("node-a"), _actor), new GuardianWelcome("guardian-1#7", _actor),
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
         new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a")),
+        new RollCall(-7), new RollAnswer(IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053"),
     ];
 
     public void Dispose() => _system.Dispose();
@@ -39,7 +40,7 @@ public sealed class FabricSerializerTests : IDisposable
     [Fact]
     public void Manifests_OfEveryKind_AreTheOnesOnTheWire() =>
         FabricFormats.All.Select(format => format.Manifest).Should()
-            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1");
+            .Equal("hello:1", "welcome:1", "report:1", "receipt:1", "offer:1", "goodbye:1", "roll-call:1", "roll-answer:1");
 
     [Fact]
     public void Message_OfEveryKind_ComesThroughWhole()
