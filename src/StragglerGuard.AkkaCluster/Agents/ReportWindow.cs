@@ -44,6 +44,7 @@ internal sealed class ReportWindow
     private long? _helloNs;
     private long? _unansweredHelloNs;
     private long _detourNs;
+    private long _sentNs;
     private long _patienceNs = SilenceNs;
 
     /// <summary>Who welcomed last; null before the first.</summary>
@@ -77,6 +78,7 @@ internal sealed class ReportWindow
         }
 
         _sent.Enqueue(report);
+        _sentNs = nowNs;
         bool asks = isAwaited || _sent.Count >= UnacknowledgedMax / 2 || _receiptNs is not { } last || nowNs - last >= ReceiptAgeNs;
         if (asks)
         {
@@ -171,10 +173,13 @@ internal sealed class ReportWindow
     public bool HasSettled(long sequence) => !_sent.TryPeek(out NodeReport? oldest) || oldest.Sequence > sequence;
 
     /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
-    /// <remarks>Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question.</remarks>
+    /// <remarks>
+    /// Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question. But not where another report, which
+    /// asks, is sent before long: thousands of agents would say hello every two seconds.
+    /// </remarks>
     public bool IsHelloDue(long nowNs) => _helloNs is not { } last || nowNs - last >= (
         _guardian is null || IsSilent(nowNs) ? LookingNs
-        : _sent.Count > 0 && _askedNs is null ? ReceiptAgeNs
+        : _sent.Count > 0 && _askedNs is null && nowNs - _sentNs >= ReceiptAgeNs ? ReceiptAgeNs
         : KeepingNs);
 
     /// <summary>A hello was sent.</summary>

@@ -112,6 +112,30 @@ public sealed class ReportWindowTests
     }
 
     [Fact]
+    public void Hello_OfAnAgentThatReportsEverySecond_IsDueEveryTenNonetheless()
+    {
+        _window.SaidHello(0);
+        _window.Welcome("g", 0);
+        var hellos = new List<long>();
+        for (long at = 0; at <= 40 * Second; at += Second / 4)
+        {
+            if (at % Second == 0 && _window.Send(Reports.Report(at / Second), at, isAwaited: false))
+            {
+                _window.Acknowledge(at / Second, at);
+            }
+
+            if (_window.IsHelloDue(at))
+            {
+                hellos.Add(at / Second);
+                _window.SaidHello(at);
+                _window.Welcome("g", at);
+            }
+        }
+
+        hellos.Should().Equal(10, 20, 30, 40);
+    }
+
+    [Fact]
     public void Hello_AfterTheConnectionEnded_IsDueEverySecondUntilAWelcome()
     {
         _window.SaidHello(0);
