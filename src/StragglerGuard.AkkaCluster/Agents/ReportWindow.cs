@@ -21,6 +21,12 @@ internal sealed class ReportWindow
     /// <summary>A guardian that answers nothing for so long may be gone.</summary>
     public const long SilenceNs = 3_000_000_000;
 
+    /// <summary>
+    /// A guardian that answers hellos but not reports is behind, or can't be reached the one way: patience doubles, up to this, each time that
+    /// all is sent again. Thousands of agents that repeat themselves every few seconds would keep it behind for good.
+    /// </summary>
+    public const long PatienceMaxNs = 48_000_000_000;
+
     /// <summary>So often the guardian is looked for while none answers.</summary>
     public const long LookingNs = 1_000_000_000;
 
@@ -42,6 +48,8 @@ internal sealed class ReportWindow
     private long? _unansweredHelloNs;
     private long? _farewellNs;
     private long _detourNs;
+    private long _sentNs;
+    private long _patienceNs = SilenceNs;
 
     /// <summary>Who welcomed last; null before the first.</summary>
     public string? Guardian => _guardian;
@@ -74,6 +82,7 @@ internal sealed class ReportWindow
         }
 
         _sent.Enqueue(report);
+        _sentNs = nowNs;
         bool asks = isAwaited || _sent.Count >= UnacknowledgedMax / 2 || _receiptNs is not { } last || nowNs - last >= ReceiptAgeNs;
         if (asks)
         {
@@ -97,6 +106,7 @@ internal sealed class ReportWindow
         if (acknowledged > 0)
         {
             _receiptNs = nowNs;
+            _patienceNs = SilenceNs;
             _askedNs = _sent.Count > 0 && _newestAsked > sequence ? nowNs : null;
         }
 
@@ -117,10 +127,13 @@ internal sealed class ReportWindow
         if (_guardian != guardian)
         {
             _guardian = guardian;
+            _patienceNs = SilenceNs;
             IsOnDetour = false;
         }
-        else if (_askedNs is { } asked && nowNs - asked >= SilenceNs)
+        else if (IsReportUnanswered(nowNs))
         {
+            _patienceNs = Math.Min(2 * _patienceNs, PatienceMaxNs);
+
             // It is there, and hears hellos, but either the reports or the receipts get lost.
             IsOnDetour = !IsOnDetour;
             _detourNs = nowNs;
@@ -168,11 +181,14 @@ internal sealed class ReportWindow
     public bool HasSettled(long sequence) => !_sent.TryPeek(out NodeReport? oldest) || oldest.Sequence > sequence;
 
     /// <summary>Whether the guardian is to be looked for, or told that the agent is there.</summary>
-    /// <remarks>Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question.</remarks>
+    /// <remarks>
+    /// Reports that nobody asked a receipt for say nothing about the guardian: then a hello is the question. But not where another report, which
+    /// asks, is sent before long: thousands of agents would say hello every two seconds.
+    /// </remarks>
     public bool IsHelloDue(long nowNs) => _helloNs is not { } last || nowNs - last >= (
         _guardian is null && _farewellNs is { } told && nowNs - told < SilenceNs ? AwaitingNs
         : _guardian is null || IsSilent(nowNs) ? LookingNs
-        : _sent.Count > 0 && _askedNs is null ? ReceiptAgeNs
+        : _sent.Count > 0 && _askedNs is null && nowNs - _sentNs >= ReceiptAgeNs ? ReceiptAgeNs
         : KeepingNs);
 
     /// <summary>A hello was sent.</summary>
@@ -186,9 +202,9 @@ internal sealed class ReportWindow
     public void LoseTouch(long nowNs) => _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
 
     /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
-    public bool IsSilent(long nowNs) => IsTooLong(_unansweredHelloNs, nowNs) || IsTooLong(_askedNs, nowNs);
+    public bool IsSilent(long nowNs) => (_unansweredHelloNs is { } since && nowNs - since >= SilenceNs) || IsReportUnanswered(nowNs);
 
-    private static bool IsTooLong(long? sinceNs, long nowNs) => sinceNs is { } since && nowNs - since >= SilenceNs;
+    private bool IsReportUnanswered(long nowNs) => _askedNs is { } since && nowNs - since >= _patienceNs;
 
     private void Asked(NodeReport report, long nowNs)
     {

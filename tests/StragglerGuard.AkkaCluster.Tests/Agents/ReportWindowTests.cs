@@ -112,6 +112,30 @@ public sealed class ReportWindowTests
     }
 
     [Fact]
+    public void Hello_OfAnAgentThatReportsEverySecond_IsDueEveryTenNonetheless()
+    {
+        _window.SaidHello(0);
+        _window.Welcome("g", 0);
+        var hellos = new List<long>();
+        for (long at = 0; at <= 40 * Second; at += Second / 4)
+        {
+            if (at % Second == 0 && _window.Send(Reports.Report(at / Second), at, isAwaited: false))
+            {
+                _window.Acknowledge(at / Second, at);
+            }
+
+            if (_window.IsHelloDue(at))
+            {
+                hellos.Add(at / Second);
+                _window.SaidHello(at);
+                _window.Welcome("g", at);
+            }
+        }
+
+        hellos.Should().Equal(10, 20, 30, 40);
+    }
+
+    [Fact]
     public void Hello_AfterTheConnectionEnded_IsDueEverySecondUntilAWelcome()
     {
         _window.SaidHello(0);
@@ -170,6 +194,33 @@ public sealed class ReportWindowTests
         _window.Acknowledge(2, 62 * Second);
         _window.Send(Reports.Report(3), 63 * Second, isAwaited: false);
         _window.IsOnDetour.Should().BeFalse("the short way may be open again");
+    }
+
+    /// <summary>A guardian that is behind answers late: were all repeated every few seconds by thousands of agents it would stay behind.</summary>
+    [Fact]
+    public void Welcome_ByAGuardianThatIsBehind_HasAllSentAgainEverMoreSeldomUntilAReceipt()
+    {
+        var again = new List<long>();
+        _window.Welcome("g", 0);
+        _window.Send(Reports.Report(1), 0, isAwaited: true);
+        for (long at = Second; at <= 200 * Second; at += Second)
+        {
+            if (_window.IsHelloDue(at))
+            {
+                _window.SaidHello(at);
+                if (_window.Welcome("g", at))
+                {
+                    again.Add(at / Second);
+                    _window.SendAgain(at);
+                }
+            }
+        }
+
+        again.Zip(again.Skip(1), (one, next) => next - one).Should().StartWith([6L, 12, 24, 48, 48]);
+        _window.Acknowledge(1, 200 * Second);
+        _window.Send(Reports.Report(2), 201 * Second, isAwaited: true);
+        _window.Welcome("g", 204 * Second - 1).Should().BeFalse();
+        _window.Welcome("g", 204 * Second).Should().BeTrue("it had caught up: three seconds are long again");
     }
 
     [Fact]
