@@ -62,6 +62,9 @@ public sealed partial class IlgpuDevice : IPeerDevice
     /// <summary>Its stream as the driver knows it; 0 where the driver is not NVIDIA's.</summary>
     internal nint NativeStream => _stream is CudaStream cuda ? cuda.StreamPtr : 0;
 
+    /// <summary>The device as ILGPU knows it.</summary>
+    internal Accelerator Accelerator => _accelerator;
+
     /// <summary>The device as NVML knows it; null where it does not.</summary>
     internal nint? ManagementHandle { get; }
 
