@@ -22,6 +22,7 @@ internal static class SystemConfig
     public static Config Of(ClusterSection section, ClusterRole role, bool isEncrypted) => ConfigurationFactory
         .ParseString(Remoting(section, role, isEncrypted))
         .WithFallback(ConfigurationFactory.ParseString(Closed))
+        .WithFallback(Quiet)
         .WithFallback(role == ClusterRole.AgentClient
             ? ConfigurationFactory.ParseString(ClientOnly)
             : ConfigurationFactory.ParseString(Membership(section, role, isEncrypted)))
@@ -49,11 +50,8 @@ internal static class SystemConfig
         }
         """;
 
-    /// <summary>
-    /// Only what is listed may be written or read. Serializers that make any type from a name that came over the wire are replaced by
-    /// one that refuses, and with remote deployment nobody can start actors here.
-    /// </summary>
-    private static string Closed { get; } = $$"""
+    /// <summary>Nothing is written to the console, and no process ended, by the engine.</summary>
+    public static Config Quiet { get; } = ConfigurationFactory.ParseString($$"""
         akka {
           loggers = ["{{NameOf(typeof(GuardLogger))}}"]
           loglevel = WARNING
@@ -63,6 +61,16 @@ internal static class SystemConfig
           log-dead-letters-during-shutdown = off
           log-config-on-start = off
           log-serializer-override-on-start = off
+          scheduler.tick-duration = 100 ms
+        }
+        """);
+
+    /// <summary>
+    /// Only what is listed may be written or read. Serializers that make any type from a name that came over the wire are replaced by
+    /// one that refuses, and with remote deployment nobody can start actors here.
+    /// </summary>
+    private static string Closed { get; } = $$"""
+        akka {
           actor {
             serialize-messages = off
             serialize-creators = off
@@ -73,7 +81,6 @@ internal static class SystemConfig
             }
             serialization-settings.allow-unregistered-types = false
           }
-          scheduler.tick-duration = 100 ms
           coordinated-shutdown {
             default-phase-timeout = 3 s
             phases.cluster-exiting.timeout = 5 s
@@ -95,6 +102,8 @@ internal static class SystemConfig
           buffer-size = 4
         }
         """;
+
+    private const string OpenTransport = "Akka.Remote.Transport.DotNetty.TcpTransport, Akka.Remote";
 
     private static string Remoting(ClusterSection section, ClusterRole role, bool isEncrypted)
     {
@@ -118,6 +127,7 @@ internal static class SystemConfig
                   public-hostname = "{{section.Host}}"
                   port = {{section.Port ?? 0}}
                   dns-use-ipv6 = {{OnOff(isIpv6)}}
+                  transport-class = "{{(isEncrypted ? NameOf(typeof(EncryptedTransport)) : OpenTransport)}}"
                   enable-ssl = {{OnOff(isEncrypted)}}
                   connection-timeout = 5 s
                   tcp-reuse-addr = off

@@ -17,10 +17,15 @@ public sealed class AkkaAgentFabricTests
 
     private readonly Channel<OfferedPlan> _offers = Channel.CreateUnbounded<OfferedPlan>();
 
-    [Fact]
-    public async Task Agents_ThatAreMembers_ReportAndHearOffers()
+    [Theory]
+    [InlineData(AgentMembership.Members, false)]
+    [InlineData(AgentMembership.Members, true)]
+    [InlineData(AgentMembership.Clients, true)]
+    public async Task Agents_OfEitherMembershipWithAndWithoutTls_ReportAndHearOffers(AgentMembership membership, bool isEncrypted)
     {
-        await using var fabric = new LoopbackFabric(AgentMembership.Members);
+        using var certificates = new Certificates();
+        await using var fabric = new LoopbackFabric(
+            membership, isEncrypted ? certificates.Issue(certificates.NewAuthority("house"), "everybody") : null);
         using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
         using var agent = fabric.Agents.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
 
@@ -98,7 +103,8 @@ public sealed class AkkaAgentFabricTests
 
     [Fact]
     public void Connect_WithOptionsThatDontHold_SaysEveryProblem() =>
-        FluentActions.Invoking(() => AkkaAgentFabric.Connect(new StragglerGuardOptions())).Should().Throw<ArgumentException>().WithMessage("cluster.guardians: empty*");
+        FluentActions.Invoking(() => AkkaAgentFabric.Connect(new StragglerGuardOptions()))
+            .Should().Throw<ArgumentException>().WithMessage("cluster.guardians: empty*");
 
     [Fact]
     public async Task OpenAgent_AfterItClosed_IsAMistake()

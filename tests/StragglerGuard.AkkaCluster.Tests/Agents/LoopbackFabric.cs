@@ -24,10 +24,10 @@ internal sealed class LoopbackFabric : FabricUnderTest
     private readonly List<ServedGuardian> _served = [];
     private readonly AkkaAgentFabric _agents;
 
-    public LoopbackFabric(AgentMembership membership = AgentMembership.Clients)
+    public LoopbackFabric(AgentMembership membership = AgentMembership.Clients, Certificates.Shown? shown = null)
     {
         int port = LoopbackSystems.FreePort();
-        _section = LoopbackSystems.Section(guardians: $"127.0.0.1:{port}") with { Agents = membership };
+        _section = LoopbackSystems.Section(shown, $"127.0.0.1:{port}") with { Agents = membership };
         GuardianSection = _section with { Port = port };
         _agents = AkkaAgentFabric.Connect(LoopbackSystems.Options(_section), Said.Enqueue);
     }

@@ -51,19 +51,21 @@ public sealed class PeerTrustTests : IDisposable
 
         (await _systems.Hear("nobody who is trusted signed CN=stranger")).Should().Contain("is refused");
         await OthersAreHeard();
-        refused.WhenTerminated.IsCompleted.Should().BeFalse("it lives on");
+        await LivesOn(refused, stranger with { AuthorityFile = both });
     }
 
     [Fact]
     public async Task Guardian_WhoseCertificateTheAgentsAuthorityDidNotSign_IsRefusedByTheAgent()
     {
-        ActorSystem careful = _systems.Start(
-            LoopbackSystems.Section(_certificates.Issue(_certificates.NewAuthority("elsewhere"), "careful")));
+        Certificates.Shown shown = _certificates.Issue(_certificates.NewAuthority("elsewhere"), "careful");
+        ActorSystem careful = _systems.Start(LoopbackSystems.Section(shown));
 
         Intake(careful).Tell(new ReportReceipt(666));
 
         (await _systems.Hear("nobody who is trusted signed CN=guardian")).Should().Contain("is refused");
+        await _systems.Hear("TLS handshake failed");
         await OthersAreHeard();
+        await LivesOn(careful, shown);
     }
 
     [Fact]
@@ -77,6 +79,7 @@ public sealed class PeerTrustTests : IDisposable
         LoopbackSystems.Far(misled, claimed, "intake").Tell(new ReportReceipt(666));
 
         (await _systems.Hear("CN=elsewhere doesn't name it")).Should().Contain("127.0.0.1");
+        await LivesOn(misled, _certificates.Issue(_house, "another"));
     }
 
     [Fact]
@@ -100,8 +103,19 @@ public sealed class PeerTrustTests : IDisposable
 
         LoopbackSystems.Far(agent, LoopbackSystems.AddressOf(open).WithProtocol("akka.ssl.tcp"), "intake").Tell(new ReportReceipt(666));
 
-        await _systems.Hear("association");
+        await _systems.Hear("TLS handshake failed");
+        await LivesOn(agent, _certificates.Issue(_house, "another"));
         heard.TryRead(out _).Should().BeFalse();
+    }
+
+    /// <summary>A system that had to do with a wrong peer still reaches a right one.</summary>
+    private async Task LivesOn(ActorSystem system, Certificates.Shown trusted)
+    {
+        ActorSystem right = _systems.Start(LoopbackSystems.Section(trusted));
+        var (_, heard) = LoopbackSystems.Listen(right, "intake");
+        LoopbackSystems.Far(system, LoopbackSystems.AddressOf(right), "intake").Tell(new ReportReceipt(8));
+        (await heard.Next()).Should().Be(new ReportReceipt(8));
+        CoordinatedShutdown.Get(system).ShutdownReason.Should().BeNull("it lives on");
     }
 
     private IActorRef Intake(ActorSystem from) => LoopbackSystems.Far(
