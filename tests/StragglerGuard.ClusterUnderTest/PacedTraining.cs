@@ -38,7 +38,7 @@ internal sealed class PacedTraining(RankGuard guard, Communicator communicator, 
     private long _longestGapStep;
     private volatile bool _isAskedToEnd;
 
-    /// <summary>Asks for the job's end: all ranks end after the same step, at once where this is rank 0's process.</summary>
+    /// <summary>Asks for the job's end: the ranks tell each other in the next step, and all end after the same one.</summary>
     public void AskToEnd() => _isAskedToEnd = true;
 
     /// <inheritdoc/>

@@ -107,7 +107,7 @@ public sealed class FailoverTests(ITestOutputHelper log)
         IEnumerable<LedgerDecision> decisions = Check(cluster, await cluster.Job.FinishAsync());
         decisions.OfType<GuardianTookOver>().Should().HaveCount(times + 1);
 
-        // Of ten the longest but none is the 95th percentile.
+        // Of so few the 95th percentile is the longest.
         took.Max().Should().BeLessThanOrEqualTo(FailoverMax);
     }
 
