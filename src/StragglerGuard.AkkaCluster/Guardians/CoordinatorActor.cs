@@ -20,7 +20,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan LookForSilent = TimeSpan.FromSeconds(5);
 
-    private readonly Dictionary<NodeId, Agent> _agents = [];
+    private readonly Dictionary<NodeId, KnownAgent> _agents = [];
 
     public CoordinatorActor(GuardianPost post)
     {
@@ -28,7 +28,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         {
             if (_agents.Count < AgentsMax || _agents.ContainsKey(hello.Node))
             {
-                _agents[hello.Node] = new Agent(hello.ReplyTo, MonotonicClock.NowNs());
+                _agents[hello.Node] = new KnownAgent(hello.ReplyTo, MonotonicClock.NowNs());
                 post.ShowAgents(_agents.Count);
             }
             else
@@ -43,14 +43,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         });
         Receive<PlanOffered>(plan =>
         {
-            foreach (Agent agent in _agents.Values)
+            foreach (KnownAgent agent in _agents.Values)
             {
                 agent.ReplyTo.Tell(plan, Context.Parent);
             }
         });
         Receive<GuardianFarewell>(farewell =>
         {
-            foreach (Agent agent in _agents.Values)
+            foreach (KnownAgent agent in _agents.Values)
             {
                 agent.ReplyTo.Tell(farewell, Context.Parent);
             }
@@ -71,7 +71,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ForgetSilent), ForgetSilent.Instance, LookForSilent);
 
-    private readonly record struct Agent(IActorRef ReplyTo, long HeardNs);
+    private readonly record struct KnownAgent(IActorRef ReplyTo, long HeardNs);
 
     private sealed class ForgetSilent
     {
