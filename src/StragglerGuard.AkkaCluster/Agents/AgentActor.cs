@@ -209,7 +209,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 }
             }
 
-            (_window.IsOnDetour ? _way : _intake).Tell(new AgentGoodbye(_port.Node));
+            (_window.IsOnDetour ? _way : _intake).Tell(new AgentGoodbye(_port.Node, Self));
         }
 
         Context.Stop(Self);

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Collectives;
-using StragglerGuard.Core;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
@@ -20,15 +19,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private static readonly TimeSpan LookForSilent = TimeSpan.FromSeconds(5);
 
-    private readonly Dictionary<NodeId, KnownAgent> _agents = [];
+    /// <summary>By where they are reached, and when they said hello last, ns: on a node there may be an agent of each of its processes.</summary>
+    private readonly Dictionary<IActorRef, long> _agents = [];
 
     public CoordinatorActor(GuardianPost post)
     {
         Receive<AgentHello>(hello =>
         {
-            if (_agents.Count < AgentsMax || _agents.ContainsKey(hello.Node))
+            if (_agents.Count < AgentsMax || _agents.ContainsKey(hello.ReplyTo))
             {
-                _agents[hello.Node] = new KnownAgent(hello.ReplyTo, MonotonicClock.NowNs());
+                _agents[hello.ReplyTo] = MonotonicClock.NowNs();
                 post.ShowAgents(_agents.Count);
             }
             else
@@ -38,27 +38,27 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         });
         Receive<AgentGoodbye>(goodbye =>
         {
-            _agents.Remove(goodbye.Node);
+            _agents.Remove(goodbye.ReplyTo);
             post.ShowAgents(_agents.Count);
         });
         Receive<PlanOffered>(plan =>
         {
-            foreach (KnownAgent agent in _agents.Values)
+            foreach (IActorRef agent in _agents.Keys)
             {
-                agent.ReplyTo.Tell(plan, Context.Parent);
+                agent.Tell(plan, Context.Parent);
             }
         });
         Receive<GuardianFarewell>(farewell =>
         {
-            foreach (KnownAgent agent in _agents.Values)
+            foreach (IActorRef agent in _agents.Keys)
             {
-                agent.ReplyTo.Tell(farewell, Context.Parent);
+                agent.Tell(farewell, Context.Parent);
             }
         });
         Receive<ForgetSilent>(_ =>
         {
             long nowNs = MonotonicClock.NowNs();
-            foreach (NodeId silent in _agents.Where(agent => nowNs - agent.Value.HeardNs > SilentNs).Select(agent => agent.Key).ToList())
+            foreach (IActorRef silent in _agents.Where(agent => nowNs - agent.Value > SilentNs).Select(agent => agent.Key).ToList())
             {
                 _agents.Remove(silent);
             }
@@ -70,8 +70,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ForgetSilent), ForgetSilent.Instance, LookForSilent);
-
-    private readonly record struct KnownAgent(IActorRef ReplyTo, long HeardNs);
 
     private sealed class ForgetSilent
     {

@@ -94,12 +94,15 @@ internal static class FabricFormats
     private static FabricReading<PlanOffered> ReadOffer(byte[] bytes, ExtendedActorSystem system) =>
         FabricWire.TryDecodeOffer(bytes, out OfferedPlan? offer, out string reason) ? new PlanOffered(offer) : reason;
 
-    private static byte[] WriteGoodbye(AgentGoodbye goodbye) => new GoodbyeMessage { Node = goodbye.Node.Value }.ToByteArray();
+    private static byte[] WriteGoodbye(AgentGoodbye goodbye) =>
+        new GoodbyeMessage { Node = goodbye.Node.Value, ReplyTo = PathOf(goodbye.ReplyTo) }.ToByteArray();
 
     private static FabricReading<AgentGoodbye> ReadGoodbye(byte[] bytes, ExtendedActorSystem system)
     {
         GoodbyeMessage read = GoodbyeMessage.Parser.ParseFrom(bytes);
-        return IsName(read.Node) ? new AgentGoodbye(new NodeId(read.Node)) : NoName("node", read.Node);
+        return !IsName(read.Node) ? NoName("node", read.Node)
+            : ActorAt(read.ReplyTo, system) is { } replyTo ? new AgentGoodbye(new NodeId(read.Node), replyTo)
+            : NoActor("reply_to");
     }
 
     private static byte[] WriteFarewell(GuardianFarewell farewell) => new FarewellMessage { Guardian = farewell.Guardian }.ToByteArray();

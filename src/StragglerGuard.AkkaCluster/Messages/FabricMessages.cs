@@ -32,7 +32,8 @@ internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage;
 
 /// <summary>An agent ends: it is to be sent nothing more.</summary>
 /// <param name="Node">Whose agent.</param>
-internal sealed record AgentGoodbye(NodeId Node) : IFabricMessage;
+/// <param name="ReplyTo">As in its hellos: a node may have several.</param>
+internal sealed record AgentGoodbye(NodeId Node, IActorRef ReplyTo) : IFabricMessage;
 
 /// <summary>The guardian hands over: another one is to be looked for.</summary>
 /// <param name="Guardian">Its name in the ledger: who was welcomed by another one meanwhile need not look.</param>

@@ -255,7 +255,7 @@ public sealed class AgentActorTests : IDisposable
         _port.Dispose();
 
         (await Sent(20)).Select(report => report.Report.Sequence).Should().Equal(Enumerable.Range(1, 20).Select(i => (long)i));
-        (await _intake.Next()).Should().Be(new AgentGoodbye(Node));
+        (await _intake.Next()).Should().Be(new AgentGoodbye(Node, _port.Actor));
         await _port.Actor.WatchAsync().WaitAsync(Patience.Limit);
         _port.Report(Reports.Report(21));
         _port.ReportsDropped.Should().Be(1);

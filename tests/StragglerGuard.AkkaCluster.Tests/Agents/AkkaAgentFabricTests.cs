@@ -65,6 +65,31 @@ public sealed class AkkaAgentFabricTests
     }
 
     [Fact]
+    public async Task Agents_OfTwoProcessesOfANode_BothHearOffersUntilEachEnds()
+    {
+        await using var fabric = new LoopbackFabric();
+        await using var other = AkkaAgentFabric.Connect(LoopbackSystems.Options(fabric.GuardianSection with { Port = null }));
+        using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
+        var others = Channel.CreateUnbounded<OfferedPlan>();
+        IAgentPort first = fabric.Agents.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
+        using IAgentPort second = other.OpenAgent(Node, offer => others.Writer.TryWrite(offer));
+        foreach (IAgentPort agent in new[] { first, second })
+        {
+            agent.Report(Reports.Report(1));
+            (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
+        }
+
+        guardian.Offer(Reports.Offer(5));
+
+        (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
+        (await others.Reader.Next()).Should().Be(Reports.Offer(5));
+
+        await fabric.AkkaAgents.DisposeAsync();
+        guardian.Offer(Reports.Offer(6));
+        (await others.Reader.Next()).Should().Be(Reports.Offer(6));
+    }
+
+    [Fact]
     public async Task Agents_InASystemOfSomebodyElses_ReportAndLeaveItAlone()
     {
         await using var fabric = new LoopbackFabric();

@@ -27,7 +27,7 @@ public sealed class FabricSerializerTests : IDisposable
     [
         new AgentHello(new NodeId("node-a"), _actor), new GuardianWelcome("guardian-1#7", _actor),
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
-        new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a")),
+        new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a"), _actor),
         new GuardianFarewell("a guardian"),
         new RollCall(-7), new RollAnswer(IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053"),
         .. ControlExamples.All(_actor),
