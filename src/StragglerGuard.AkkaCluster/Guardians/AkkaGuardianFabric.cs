@@ -44,7 +44,8 @@ internal sealed class AkkaGuardianFabric(IActorRef coordinator) : IGuardianFabri
 
         public bool IsLeader => fabric._isLeader;
 
-        public void Offer(OfferedPlan offer) => fabric._coordinator.Tell(new PlanOffered(offer), ActorRefs.NoSender);
+        public void Offer(OfferedPlan offer) => fabric._coordinator.Tell(
+            new CoordinatorActor.ToEveryAgent(new PlanOffered(offer)), ActorRefs.NoSender);
 
         public void Dispose()
         {

@@ -41,18 +41,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             _agents.Remove(goodbye.ReplyTo);
             post.ShowAgents(_agents.Count);
         });
-        Receive<PlanOffered>(plan =>
+        Receive<ToEveryAgent>(order =>
         {
             foreach (IActorRef agent in _agents.Keys)
             {
-                agent.Tell(plan, Context.Parent);
-            }
-        });
-        Receive<GuardianFarewell>(farewell =>
-        {
-            foreach (IActorRef agent in _agents.Keys)
-            {
-                agent.Tell(farewell, Context.Parent);
+                agent.Tell(order.Message, Context.Parent);
             }
         });
         Receive<ForgetSilent>(_ =>
@@ -70,6 +63,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     protected override void PreStart() => Timers.StartPeriodicTimer(nameof(ForgetSilent), ForgetSilent.Instance, LookForSilent);
+
+    /// <summary>
+    /// The order to hand a message to all agents. No message of the fabric is one by itself: it can't be given from another process, nor by an
+    /// agent that gives this actor's address for its own.
+    /// </summary>
+    /// <param name="Message">What they are told.</param>
+    internal sealed record ToEveryAgent(IFabricMessage Message) : INoSerializationVerificationNeeded;
 
     private sealed class ForgetSilent
     {

@@ -152,7 +152,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         _stay = null;
         Context.Stop(_desk);
         stay.Fabric.HandOver();
-        _coordinator.Tell(new GuardianFarewell(stay.Service.Name));
+        _coordinator.Tell(new CoordinatorActor.ToEveryAgent(new GuardianFarewell(stay.Service.Name)));
         _post.ShowGone();
         Become(HandingOver);
         Task.WhenAny(_post.ReleaseAsync(Task.FromResult(stay)), Task.Delay(HandOverMax)).PipeTo(Self, success: _ => Released.Instance);
