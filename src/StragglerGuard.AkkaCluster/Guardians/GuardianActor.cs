@@ -66,12 +66,17 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
 
     private void Claim()
     {
-        _beginning = _post.BeginAsync(_coordinator);
-        _beginning.PipeTo(Self, success: stay => new Claimed(stay), failure: fault => new NotClaimed(fault));
+        Task<GuardianStay> beginning = _post.BeginAsync(_coordinator);
+        _beginning = beginning;
+        beginning.PipeTo(Self, success: stay => new Claimed(beginning, stay), failure: fault => new NotClaimed(beginning, fault));
     }
 
     private void Claiming()
     {
+
+        // What the actor before a restart began is its own to give back, and news of it comes here all the same.
+        Receive<Claimed>(claimed => claimed.Beginning != _beginning, _ => { });
+        Receive<NotClaimed>(refused => refused.Beginning != _beginning, _ => { });
         Receive<Claimed>(claimed =>
         {
             _beginning = null;
@@ -89,7 +94,13 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
             Timers.StartSingleTimer(nameof(ClaimAgain), ClaimAgain.Instance, _claimAgain);
             _claimAgain = _claimAgain * 2 < ClaimAgainMax ? _claimAgain * 2 : ClaimAgainMax;
         });
-        Receive<ClaimAgain>(_ => Claim());
+        Receive<ClaimAgain>(_ =>
+        {
+            if (_beginning is null)
+            {
+                Claim();
+            }
+        });
         Receive<HandOver>(_ => Context.Stop(Self));
         Receive<ControlQuestion>(question => question.ReplyTo.Tell(
             new ControlRefused(question.Id, "", IsFinal: false, _post.Trouble ?? "the guardian is about to claim the ledger")));
@@ -181,9 +192,9 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         public static readonly HandOver Instance = new();
     }
 
-    private sealed record Claimed(GuardianStay Stay);
+    private sealed record Claimed(Task<GuardianStay> Beginning, GuardianStay Stay);
 
-    private sealed record NotClaimed(Exception Fault);
+    private sealed record NotClaimed(Task<GuardianStay> Beginning, Exception Fault);
 
     private sealed class ClaimAgain
     {
