@@ -124,7 +124,18 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
 
     public void TellDecided(LedgerEntry entry) => Decided?.Invoke(entry);
 
-    public void TellComplaint(string complaint) => Complained?.Invoke(complaint);
+    /// <summary>Tells a complaint. A listener's mistake is not the guardian's: it may be an actor that complains, or a release.</summary>
+    public void TellComplaint(string complaint)
+    {
+        try
+        {
+            Complained?.Invoke(complaint);
+        }
+        catch (Exception)
+        {
+            // Who would be told that is the one that failed.
+        }
+    }
 
     public void TellWarning(string warning) => Warned?.Invoke(warning);
 

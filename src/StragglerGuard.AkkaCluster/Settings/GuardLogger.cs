@@ -61,7 +61,14 @@ internal sealed class GuardLogger : UntypedActor, IRequiresMessageQueue<ILoggerM
         }
 
         _said[text] = (said.Timestamp, 0);
-        _onSaid!(last.Withheld > 0 ? $"{text} (and {last.Withheld} more times)" : text);
+        try
+        {
+            _onSaid!(last.Withheld > 0 ? $"{text} (and {last.Withheld} more times)" : text);
+        }
+        catch (Exception)
+        {
+            // Whoever listens may fail; a logger that is started anew for it would have nobody to tell any more.
+        }
     }
 }
 
