@@ -254,13 +254,21 @@ public sealed class GuardianService : IAsyncDisposable
 
     private void Take(NodeReport report)
     {
-        lock (_gate)
+        try
         {
-            int refused = _intake.Take(report, MonotonicClock.NowNs(), ExamineSelf());
-            if (refused > 0)
+            lock (_gate)
             {
-                Interlocked.Add(ref _reportsRefused, refused);
+                int refused = _intake.Take(report, MonotonicClock.NowNs(), ExamineSelf());
+                if (refused > 0)
+                {
+                    Interlocked.Add(ref _reportsRefused, refused);
+                }
             }
+        }
+        catch (Exception mistake)
+        {
+            // One report must not end the guard of all, least of all unheard: the claim would stay with a guardian that hears nobody.
+            _lastFault = $"a report of {report.Node} was not judged: {mistake.GetType().Name}: {mistake.Message}";
         }
 
         if (_nodes is not null)

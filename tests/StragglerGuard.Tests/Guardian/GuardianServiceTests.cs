@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
@@ -303,6 +304,19 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Report_ThatRunsIntoAMistake_EndsNoOthersGuard()
+    {
+        var ledger = new InMemoryLedger();
+        GuardianService guardian = Start(ledger);
+        _fabric.Report(new NodeReport(new NodeId("odd"), 1, 0, new Unreadable()));
+
+        await RunToTheEnd(Uneven());
+
+        guardian.LastFault.Should().Be("a report of odd was not judged: NotSupportedException: as no fabric makes one");
+        ledger.Findings().Should().ContainSingle(entry => entry.Decision is PlanDecided);
+    }
+
+    [Fact]
     public async Task Dispose_Twice_IsQuiet()
     {
         GuardianService guardian = Start(new InMemoryLedger());
@@ -334,6 +348,17 @@ public sealed class GuardianServiceTests : IAsyncLifetime, IDisposable
         var service = new GuardianService(fabric ?? _fabric, ledger, new StragglerGuardOptions { Mode = mode }, _instruments);
         _services.Add(service);
         return service;
+    }
+
+    private sealed class Unreadable : IReadOnlyList<RankReport>
+    {
+        public int Count => throw new NotSupportedException("as no fabric makes one");
+
+        public RankReport this[int index] => throw new NotSupportedException();
+
+        public IEnumerator<RankReport> GetEnumerator() => throw new NotSupportedException();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     /// <summary>200 steps under the deal they began with, then all ranks leave.</summary>
