@@ -212,6 +212,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
             (_window.IsOnDetour ? _way : _intake).Tell(new AgentGoodbye(_port.Node, Self));
         }
 
+        _port.ShowEnd();
         Context.Stop(Self);
     }
 

@@ -17,6 +17,7 @@ internal sealed class AgentPort : IAgentPort
     private long _receiptNs = Never;
     private int _isWoken;
     private int _isClosed;
+    private int _hasEnded;
     private volatile string? _guardian;
 
     /// <param name="node">The node that reports.</param>
@@ -46,6 +47,9 @@ internal sealed class AgentPort : IAgentPort
     public ReportWindow Window { get; } = new();
 
     public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
+
+    /// <summary>Whether its actor has said goodbye: nothing is sent for it any more.</summary>
+    public bool HasEnded => Volatile.Read(ref _hasEnded) != 0;
 
     public IActorRef Actor => _actor;
 
@@ -118,6 +122,8 @@ internal sealed class AgentPort : IAgentPort
         _guardian = guardian;
         Interlocked.CompareExchange(ref _receiptNs, nowNs, Never);
     }
+
+    public void ShowEnd() => Volatile.Write(ref _hasEnded, 1);
 
     public void ShowReceipt(long nowNs) => Interlocked.Exchange(ref _receiptNs, nowNs);
 }

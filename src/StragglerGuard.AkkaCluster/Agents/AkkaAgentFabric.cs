@@ -43,7 +43,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
     /// <summary>Why the last message was refused; null while none was.</summary>
     public string? LastRefusal => _refusals.Last;
 
-    /// <summary>The guardian that answered an agent of this process last; null before the first answer.</summary>
+    /// <summary>The guardian that answered an agent of this process last; null before the first answer to those that there are.</summary>
     public string? Guardian => Ports().Select(port => port.Guardian).LastOrDefault(guardian => guardian is not null);
 
     /// <summary>How long ago a guardian last acknowledged reports of this process.</summary>
@@ -107,6 +107,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
+            _ports.RemoveAll(former => former.HasEnded);
             port.Start(_system, _way, NameOf("agent"));
             _ports.Add(port);
         }

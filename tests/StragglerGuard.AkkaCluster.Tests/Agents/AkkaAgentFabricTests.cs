@@ -118,6 +118,24 @@ public sealed class AkkaAgentFabricTests
     }
 
     [Fact]
+    public async Task Agents_ThatHaveEnded_AreForgottenWhenTheNextOneBegins()
+    {
+        await using var fabric = new LoopbackFabric();
+        ServedGuardian served = await fabric.ServeAsync("first");
+        IAgentPort former = fabric.Agents.OpenAgent(Node, _ => { });
+        former.Report(Reports.Report(1));
+        (await former.FlushAsync(Patience.Limit)).Should().BeTrue();
+        fabric.AkkaAgents.Guardian.Should().Be("first");
+
+        former.Dispose();
+        await ((AgentPort)former).Actor.WatchAsync().WaitAsync(Patience.Limit);
+        await served.DisposeAsync();
+        using IAgentPort next = fabric.Agents.OpenAgent(Node, _ => { });
+
+        fabric.AkkaAgents.Guardian.Should().BeNull("nobody answered the one that there is");
+    }
+
+    [Fact]
     public void Join_OfASystemThatReachesNobody_IsAMistake()
     {
         using ActorSystem local = ActorSystem.Create("alone", "akka.loglevel = OFF");
