@@ -47,9 +47,14 @@ internal sealed class GuardianHealth(HostedGuardian guardian, StragglerGuardOpti
                 return HealthCheckResult.Degraded("it takes the ledger over");
         }
 
-        string here = standing == GuardianStanding.Deciding ? "it decides"
-            : members.FirstOrDefault(member => member.IsOldest) is { } oldest ? $"it stands by; {oldest} decides"
-            : "it stands by; nobody decides";
+        GuardianMember? oldest = members.FirstOrDefault(member => member.IsOldest);
+        if (standing == GuardianStanding.StandingBy && oldest is null or { IsSelf: true })
+        {
+            // For a moment where the one before has just gone; where it lasts there is no guardian although nobody is missing.
+            return HealthCheckResult.Degraded(oldest is null ? "it stands by; nobody decides" : "it is the one that is to decide, and does not yet");
+        }
+
+        string here = standing == GuardianStanding.Deciding ? "it decides" : $"it stands by; {oldest} decides";
         List<string> silent = [.. members.Where(member => !member.IsReachable).Select(member => member.ToString())];
         List<string> missing = [.. all.Where(guardian => !members.Any(member => member.Is(guardian)))
             .Select(guardian => $"{EndpointProblems.Shown(guardian.Host)}:{guardian.Port}")];

@@ -17,7 +17,7 @@ public sealed class GuardianHealthTests
 
     [Theory]
     [InlineData(GuardianStanding.Deciding, 1, null, HealthStatus.Healthy, "it decides")]
-    [InlineData(GuardianStanding.StandingBy, 1, null, HealthStatus.Healthy, "it stands by; 10.0.0.1:4053 decides")]
+    [InlineData(GuardianStanding.StandingBy, 1, null, HealthStatus.Degraded, "it is the one that is to decide, and does not yet")]
     [InlineData(GuardianStanding.Deciding, 1, "the disk is full", HealthStatus.Unhealthy, "nothing is decided: the disk is full")]
     [InlineData(GuardianStanding.Claiming, 1, "it is written by another", HealthStatus.Unhealthy, "nothing is decided: it is written by another")]
     [InlineData(GuardianStanding.Claiming, 1, null, HealthStatus.Degraded, "it takes the ledger over")]
@@ -30,6 +30,19 @@ public sealed class GuardianHealthTests
 
         health.Status.Should().Be(status);
         health.Description.Should().Be(words);
+    }
+
+    [Fact]
+    public void Guardian_ThatStandsBy_SaysForWhomOrThatNobodyDecides()
+    {
+        GuardianMember[] asSecond = [Members[0] with { IsSelf = false }, Members[1] with { IsSelf = true }, Members[2]];
+
+        HealthCheckResult known = GuardianHealth.Judge(GuardianStanding.StandingBy, TimeSpan.Zero, trouble: null, asSecond, All);
+        HealthCheckResult nobody = GuardianHealth.Judge(
+            GuardianStanding.StandingBy, TimeSpan.Zero, trouble: null, [asSecond[0] with { IsOldest = false }, asSecond[1], asSecond[2]], All);
+
+        (known.Status, known.Description).Should().Be((HealthStatus.Healthy, "it stands by; 10.0.0.1:4053 decides"));
+        (nobody.Status, nobody.Description).Should().Be((HealthStatus.Degraded, "it stands by; nobody decides"));
     }
 
     [Fact]
