@@ -129,9 +129,9 @@ public sealed class GuardianNode : IAsyncDisposable
     {
         GuardParts.Check(options, membership);
         List<string> problems = [.. ClusterSettings.Read(options, ClusterRole.Guardian, TimeProvider.System.GetUtcNow()).Problems];
-        if (options.Ledger.Location.Length == 0 && options.Cluster.GuardianEndpoints.Count > 1)
+        if (LedgerProblem(options) is { } problem)
         {
-            problems.Add("ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next");
+            problems.Add(problem);
         }
 
         if (problems.Count > 0)
@@ -146,6 +146,11 @@ public sealed class GuardianNode : IAsyncDisposable
 
         return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
     }
+
+    /// <summary>Why several guardians could not do with the options' ledger; null where they can, or there is one guardian.</summary>
+    internal static string? LedgerProblem(StragglerGuardOptions options) =>
+        options.Ledger.Location.Length > 0 || options.Cluster.GuardianEndpoints.Count < 2 ? null
+        : "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next";
 
     /// <summary>As the other, with what is claimed.</summary>
     internal static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, GuardianPost post)

@@ -61,13 +61,18 @@ public sealed class EmbeddedAkkaGuard : IAsyncDisposable
 
     internal static EmbeddedAkkaGuard Start(ActorSystem system, StragglerGuardOptions options, IJobMembership? membership)
     {
+        bool isGuardian = ((ExtendedActorSystem)system).Provider is IClusterActorRefProvider
+            && Cluster.Get(system).SelfRoles.Contains(GuardNames.GuardianRole);
+        if (isGuardian && GuardianNode.LedgerProblem(options) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(options));
+        }
+
         // A running system reads its serializers from no configuration any more.
         var serializer = new FabricSerializer((ExtendedActorSystem)system);
         system.Serialization.AddSerializer(GuardNames.System, serializer);
         system.Serialization.AddSerializationMap(typeof(IFabricMessage), serializer);
         AkkaAgentFabric agents = AkkaAgentFabric.Join(system, options);
-        bool isGuardian = ((ExtendedActorSystem)system).Provider is IClusterActorRefProvider
-            && Cluster.Get(system).SelfRoles.Contains(GuardNames.GuardianRole);
         if (!isGuardian)
         {
             return new EmbeddedAkkaGuard(agents, post: null, options, []);

@@ -57,7 +57,10 @@ public static class StragglerGuardAkka
     /// A cluster's member, or a system with remoting, whose agents then are clients of the guardians that the options name. Its own settings win:
     /// failure detection, split-brain resolver, TLS and serializers are as its owner chose; messages of the guard use one serializer of its own.
     /// </param>
-    /// <param name="options">The options. Of <see cref="StragglerGuardOptions.Cluster"/> only the guardians are used, and those only by clients.</param>
+    /// <param name="options">
+    /// The options. Of <see cref="StragglerGuardOptions.Cluster"/> only the guardians are used, and those by clients. Where several members have
+    /// the role, <c>ledger.location</c> must name one ledger that all of them reach: a ledger in memory is each one's own.
+    /// </param>
     /// <param name="membership">What the training runner offers for <see cref="Actuators.ActuatorChoice.InJob"/>; null where that is not used.</param>
     /// <returns>What is to be disposed before the system ends. A system that is put out of its cluster is its owner's to start anew.</returns>
     /// <exception cref="ArgumentException">An option is out of its range, or the system can't reach others; the message says which and why.</exception>

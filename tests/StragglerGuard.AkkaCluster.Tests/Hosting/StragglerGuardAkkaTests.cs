@@ -114,6 +114,15 @@ public sealed class StragglerGuardAkkaTests
     }
 
     [Fact]
+    public void System_OfOneOfSeveralGuardiansWithoutALedger_IsRefused()
+    {
+        using ActorSystem system = TheirSystem("guardian");
+        var options = new StragglerGuardOptions { Cluster = new ClusterSection { Guardians = "127.0.0.1:4053, 127.0.0.1:4054" } };
+
+        system.Invoking(s => s.WithStragglerGuard(options)).Should().Throw<ArgumentException>().WithMessage("ledger.location: empty;*");
+    }
+
+    [Fact]
     public void System_ThatReachesNobody_IsRefused()
     {
         using var system = ActorSystem.Create("lonely");
