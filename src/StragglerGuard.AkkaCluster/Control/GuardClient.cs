@@ -33,6 +33,9 @@ public sealed class GuardClient : IAsyncDisposable
     /// <summary>Between two questions whether a job has ended.</summary>
     private static readonly TimeSpan s_askEndEvery = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>More a timer does not take.</summary>
+    private static readonly TimeSpan s_waitMax = TimeSpan.FromDays(49);
+
     private static readonly TimeSpan s_stopLimit = TimeSpan.FromSeconds(5);
 
     private readonly ActorSystem _system;
@@ -108,7 +111,7 @@ public sealed class GuardClient : IAsyncDisposable
 
     /// <summary>What is known of a job now.</summary>
     /// <param name="job">The job.</param>
-    /// <param name="within">How long to wait for an answer; <see cref="AnswerLimit"/> where it isn't said.</param>
+    /// <param name="within">How long to wait for an answer, up to 49 days; <see cref="AnswerLimit"/> where it isn't said.</param>
     /// <returns>The status; null where whoever decides has heard nothing of the job.</returns>
     public async Task<GuardAnswer<JobStatus>> StatusAsync(JobId job, TimeSpan? within = null)
     {
@@ -125,7 +128,7 @@ public sealed class GuardClient : IAsyncDisposable
     /// <param name="mode">Observe, advise or act.</param>
     /// <param name="fromStep">The first step whose frame is judged under the mode, 0 or more.</param>
     /// <param name="reason">Who changes it, or why; stands in the ledger.</param>
-    /// <param name="within">How long to wait for an answer; <see cref="AnswerLimit"/> where it isn't said.</param>
+    /// <param name="within">How long to wait for an answer, up to 49 days; <see cref="AnswerLimit"/> where it isn't said.</param>
     /// <returns>Where nobody answered it may have been obeyed or not; to say it again does no harm.</returns>
     public async Task<GuardAnswer> SetModeAsync(
         JobId job, PolicyMode mode, long fromStep = 0, string reason = "set through a client of the guardians", TimeSpan? within = null)
@@ -139,11 +142,13 @@ public sealed class GuardClient : IAsyncDisposable
 
     /// <summary>Waits until every rank of a job has said that it left, and all of its steps are judged.</summary>
     /// <param name="job">The job; it need not have reported yet.</param>
-    /// <param name="within">How long to wait.</param>
+    /// <param name="within">How long to wait, up to 49 days.</param>
     /// <returns>Whether that came within the time. No answer where nobody decided at the end of it.</returns>
     /// <remarks>Who takes over after the last report of a rank hears nothing more of it, and never sees the job end.</remarks>
     public async Task<GuardAnswer<bool>> JobEndedAsync(JobId job, TimeSpan within)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(within, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(within, s_waitMax);
         using var over = new CancellationTokenSource(within);
         using var pause = new PeriodicTimer(s_askEndEvery);
         while (true)
@@ -182,6 +187,8 @@ public sealed class GuardClient : IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         TimeSpan limit = within ?? AnswerLimit;
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, TimeSpan.Zero, nameof(within));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, s_waitMax, nameof(within));
         var answered = new TaskCompletionSource<ControlAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _caller.Tell(new ControlCaller.Ask(question, limit, answered));
         ControlAnswer answer;

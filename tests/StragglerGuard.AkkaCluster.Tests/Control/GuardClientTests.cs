@@ -42,6 +42,21 @@ public sealed class GuardClientTests
     }
 
     [Fact]
+    public async Task Question_ThatIsToWaitForEver_IsAMistake()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        await using GuardClient client = await GuardClient.ConnectAsync(
+            new StragglerGuardOptions { Cluster = new ClusterSection { Guardians = $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}" } });
+
+        foreach (TimeSpan within in new[] { Timeout.InfiniteTimeSpan, TimeSpan.MaxValue })
+        {
+            await client.Awaiting(c => c.StatusAsync(Job, within)).Should().ThrowAsync<ArgumentOutOfRangeException>();
+            await client.Awaiting(c => c.JobEndedAsync(Job, within)).Should().ThrowAsync<ArgumentOutOfRangeException>();
+        }
+    }
+
+    [Fact]
     public async Task Decisions_ThroughAHandoverAndADowning_AreToldOnceEachInOrder()
     {
         await using GuardiansUnderTest guardians = new(3);
