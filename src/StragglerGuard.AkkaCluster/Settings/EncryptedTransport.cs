@@ -77,8 +77,13 @@ internal sealed class EncryptedTransport : Transport
     /// <inheritdoc/>
     public override async Task<bool> Shutdown()
     {
-        bool isDown = await _engine.Shutdown().ConfigureAwait(false);
-        await _bearer.Terminate().ConfigureAwait(false);
-        return isDown;
+        try
+        {
+            return await _engine.Shutdown().ConfigureAwait(false);
+        }
+        finally
+        {
+            await _bearer.Terminate().ConfigureAwait(false);
+        }
     }
 }
