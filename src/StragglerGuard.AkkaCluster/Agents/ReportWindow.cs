@@ -23,7 +23,7 @@ internal sealed class ReportWindow
 
     /// <summary>
     /// A guardian that answers hellos but not reports is behind, or can't be reached the one way: patience doubles, up to this, each time that
-    /// all is sent again. Thousands of agents that repeat themselves every few seconds would keep it behind for good.
+    /// the newest is sent again. Thousands of agents that repeat themselves every few seconds would keep it behind for good.
     /// </summary>
     public const long PatienceMaxNs = 48_000_000_000;
 
@@ -50,6 +50,8 @@ internal sealed class ReportWindow
     private long _detourNs;
     private long _sentNs;
     private long _patienceNs = SilenceNs;
+    private bool _needsAll;
+    private bool _lostTouch;
 
     /// <summary>Who welcomed last; null before the first.</summary>
     public string? Guardian => _guardian;
@@ -120,7 +122,7 @@ internal sealed class ReportWindow
     /// <summary>A guardian has answered a hello.</summary>
     /// <param name="guardian">Which; one that began anew is another one.</param>
     /// <param name="nowNs">ns.</param>
-    /// <returns>Whether everything unacknowledged is to be sent again: <see cref="SendAgain"/>.</returns>
+    /// <returns>Whether something is to be sent again: <see cref="SendAgain"/>.</returns>
     public bool Welcome(string guardian, long nowNs)
     {
         _unansweredHelloNs = null;
@@ -128,11 +130,13 @@ internal sealed class ReportWindow
         {
             _guardian = guardian;
             _patienceNs = SilenceNs;
+            _needsAll = true;
             IsOnDetour = false;
         }
         else if (IsReportUnanswered(nowNs))
         {
             _patienceNs = Math.Min(2 * _patienceNs, PatienceMaxNs);
+            _needsAll = _lostTouch;
 
             // It is there, and hears hellos, but either the reports or the receipts get lost.
             IsOnDetour = !IsOnDetour;
@@ -144,13 +148,18 @@ internal sealed class ReportWindow
         }
 
         _askedNs = null;
+        _lostTouch = false;
         return _sent.Count > 0;
     }
 
-    /// <summary>Everything unacknowledged, in order; with the last one a receipt is asked for.</summary>
+    /// <summary>
+    /// What is to be sent again, in order; with the last one a receipt is asked for. Another guardian needs everything unacknowledged, and so does
+    /// the same one where the connection to it ended. Else it has most likely got it, and is behind: the newest is enough to ask by, or thousands
+    /// of agents would bury it under their windows.
+    /// </summary>
     public IReadOnlyList<(NodeReport Report, bool WantsReceipt)> SendAgain(long nowNs)
     {
-        var again = _sent.Select((report, index) => (report, index == _sent.Count - 1)).ToList();
+        var again = _sent.Select((report, index) => (report, index == _sent.Count - 1)).Skip(_needsAll ? 0 : _sent.Count - 1).ToList();
         if (again.Count > 0)
         {
             Asked(again[^1].report, nowNs);
@@ -199,7 +208,11 @@ internal sealed class ReportWindow
     }
 
     /// <summary>The connection to the guardian has ended: it is as if it had been silent.</summary>
-    public void LoseTouch(long nowNs) => _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
+    public void LoseTouch(long nowNs)
+    {
+        _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
+        _lostTouch = true;
+    }
 
     /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>
     public bool IsSilent(long nowNs) => (_unansweredHelloNs is { } since && nowNs - since >= SilenceNs) || IsReportUnanswered(nowNs);

@@ -11,8 +11,8 @@ namespace StragglerGuard.AkkaCluster.Guardians;
 /// </remarks>
 internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 {
-    /// <summary>A hello comes every ten seconds at the latest.</summary>
-    private const long SilentNs = 30_000_000_000;
+    /// <summary>A hello comes every ten seconds at the latest; behind a backlog of reports it may take a while to be read.</summary>
+    private const long SilentNs = 120_000_000_000;
 
     /// <summary>More are not known at once: names cost memory, and anybody who may speak to a guardian can make some up.</summary>
     private const int AgentsMax = 65_536;

@@ -4,7 +4,8 @@ namespace StragglerGuard.Core.Timing;
 /// <remarks>
 /// <para>The records of one rank come in order, those of different ranks interleave freely, and any may be lost. A frame closes as soon as
 /// it is complete; or when every rank that it lacks has already reported a later step, so that the record is never coming; or when it is
-/// the horizon behind the newest step; or on <see cref="Flush"/>. A rank that a frame lacks is unknown and counted as
+/// the horizon behind the newest step; or on <see cref="Flush"/>. Who begins in the midst of a job hears the backlog of one agent after the
+/// other: see <see cref="BeginCatchUp"/>. A rank that a frame lacks is unknown and counted as
 /// <see cref="FrameCounters.Missing"/>, never taken as zero. Steps of which no rank's record came are not handed out, but count as missing.</para>
 /// <para>Take frames until there are none after every record, or every batch of records: frames are reused, and no memory is allocated once as many
 /// exist as were ever open at the same time. One thread at a time.</para>
@@ -20,6 +21,7 @@ public sealed class StepFrameAssembler
     private long _newestStep = NoStep;
     private long _closedThrough = NoStep;
     private long _flushThrough = NoStep;
+    private int _catchUpSteps;
 
     // Ranks whose newest step is before that of the oldest open frame: while there are none, that frame's absent ranks have all moved on.
     private int _ranksBehindHead;
@@ -62,6 +64,9 @@ public sealed class StepFrameAssembler
 
     /// <summary>How many steps a frame may fall behind the newest step before it is closed as it is.</summary>
     public int HorizonSteps { get; }
+
+    /// <summary>Whether frames wait for ranks that are further behind than the horizon: see <see cref="BeginCatchUp"/>.</summary>
+    public bool IsCatchingUp => _catchUpSteps > 0;
 
     /// <summary>Frames begun and not yet handed out.</summary>
     public int OpenFrames => _open.Count;
@@ -106,6 +111,11 @@ public sealed class StepFrameAssembler
     public bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out StepFrame? frame)
     {
         Release();
+        if (IsCatchingUp && HaveAllCaughtUp())
+        {
+            EndCatchUp();
+        }
+
         if (_open.Count == 0 || !HeadIsClosed(_open[0].Step))
         {
             frame = null;
@@ -130,6 +140,21 @@ public sealed class StepFrameAssembler
         CountRanksBehindHead();
         return true;
     }
+
+    /// <summary>
+    /// Widens the horizon until every rank is within it, or <see cref="EndCatchUp"/>: the ranks' backlogs come one after the other, and the
+    /// horizon would close the frames of the first without the others.
+    /// </summary>
+    /// <param name="stepsMax">How many steps a frame may fall behind meanwhile; the horizon where that is more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
+    public void BeginCatchUp(int stepsMax)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(stepsMax, 1);
+        _catchUpSteps = Math.Max(stepsMax, HorizonSteps);
+    }
+
+    /// <summary>Goes back to the horizon: whoever is still behind it is missing.</summary>
+    public void EndCatchUp() => _catchUpSteps = 0;
 
     /// <summary>Ends the loan of the frame that was taken last, if any.</summary>
     public void Release()
@@ -203,7 +228,20 @@ public sealed class StepFrameAssembler
         }
     }
 
-    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= HorizonSteps || step <= _flushThrough;
+    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= (IsCatchingUp ? _catchUpSteps : HorizonSteps) || step <= _flushThrough;
+
+    private bool HaveAllCaughtUp()
+    {
+        foreach (long lastStep in _lastStep)
+        {
+            if (lastStep == NoStep || _newestStep - lastStep >= HorizonSteps)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private void CountRanksBehindHead()
     {

@@ -17,6 +17,17 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
+    /// <summary>
+    /// A guardian that begins in the midst of a job waits so long for ranks whose reports are still to come: agents look for a new guardian
+    /// every second, and keep some minutes of reports.
+    /// </summary>
+    private const long CatchUpNs = 5_000_000_000;
+
+    private const int CatchUpStepsMax = 4_096;
+
+    /// <summary>In the largest fleets a backlog of many steps is memory by the gigabyte.</summary>
+    private const int CatchUpRecordsMax = 1 << 22;
+
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
@@ -44,6 +55,8 @@ internal sealed class JobJudge
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
+    private bool _isBegun;
+    private long _catchUpUntilNs = long.MaxValue;
     private int _enrolled;
     private int _left;
 
@@ -198,6 +211,16 @@ internal sealed class JobJudge
     /// <param name="report">Of an enrolled rank.</param>
     public void Add(RankReport report)
     {
+        if (!_isBegun && !report.Timings.IsEmpty)
+        {
+            _isBegun = true;
+            if (report.Timings.Span[0].Step > _assembler.HorizonSteps)
+            {
+                // In the midst of a job: the agents have kept what no guardian took.
+                _assembler.BeginCatchUp(Math.Clamp(CatchUpRecordsMax / WorldSize, 1, CatchUpStepsMax));
+            }
+        }
+
         foreach (ref readonly StepTiming timing in report.Timings.Span)
         {
             if (timing.Kind == TimingKind.SkewProbe)
@@ -259,6 +282,15 @@ internal sealed class JobJudge
     /// <param name="pausedNs">How long the guardian itself was away since it last looked; 0 where it was not.</param>
     public void LookForHangs(long nowNs, long pausedNs)
     {
+        if (_assembler.IsCatchingUp)
+        {
+            _catchUpUntilNs = _catchUpUntilNs == long.MaxValue ? nowNs + CatchUpNs : _catchUpUntilNs + pausedNs;
+            if (nowNs >= _catchUpUntilNs)
+            {
+                _assembler.EndCatchUp();
+            }
+        }
+
         if (_left == 0)
         {
             _hangs.Look(nowNs, pausedNs, _verdicts);

@@ -181,19 +181,35 @@ public sealed class ReportWindowTests
     public void Welcome_ByTheSameGuardianWhoseReceiptsDontCome_TakesTheOtherWayAndSendsAgain()
     {
         _window.Welcome("g", 0);
+        _window.Send(Reports.Report(0), 0, isAwaited: true);
         _window.Send(Reports.Report(1), 0, isAwaited: true);
 
         _window.Welcome("g", 3 * Second).Should().BeTrue();
 
         _window.IsOnDetour.Should().BeTrue();
-        _window.SendAgain(3 * Second).Should().ContainSingle().Which.WantsReceipt.Should().BeTrue();
-        _window.Acknowledge(1, 4 * Second).Should().Be(1);
+        (NodeReport report, bool wantsReceipt) = _window.SendAgain(3 * Second).Should().ContainSingle("the others are most likely there").Which;
+        report.Sequence.Should().Be(1);
+        wantsReceipt.Should().BeTrue();
+        _window.Acknowledge(1, 4 * Second).Should().Be(2);
         _window.IsSilent(9 * Second).Should().BeFalse();
         _window.Send(Reports.Report(2), 62 * Second, isAwaited: false);
         _window.IsOnDetour.Should().BeTrue("a minute is not over");
         _window.Acknowledge(2, 62 * Second);
         _window.Send(Reports.Report(3), 63 * Second, isAwaited: false);
         _window.IsOnDetour.Should().BeFalse("the short way may be open again");
+    }
+
+    [Fact]
+    public void Welcome_ByTheSameGuardianAfterTheConnectionEnded_HasEverythingUnacknowledgedSentAgain()
+    {
+        _window.Welcome("g", 0);
+        _window.Send(Reports.Report(1), 0, isAwaited: true);
+        _window.Send(Reports.Report(2), 0, isAwaited: false);
+        _window.LoseTouch(Second);
+
+        _window.Welcome("g", 3 * Second).Should().BeTrue();
+
+        _window.SendAgain(3 * Second).Select(one => one.Report.Sequence).Should().Equal(1, 2);
     }
 
     /// <summary>A guardian that is behind answers late: were all repeated every few seconds by thousands of agents it would stay behind.</summary>

@@ -55,6 +55,55 @@ public sealed class StepFrameAssemblerTests
         assembler.Counters.IncompleteFrames.Should().Be(1);
     }
 
+    [Theory]
+    [InlineData(true, 300, 0)]
+    [InlineData(false, 8, 292)]
+    public void CatchUp_OfBacklogsThatComeOneAfterTheOther_LeavesNoFrameWithoutTheLater(bool catchesUp, int complete, int incomplete)
+    {
+        var assembler = new StepFrameAssembler(3, default, horizonSteps: 8);
+        if (catchesUp)
+        {
+            assembler.BeginCatchUp(4_096);
+        }
+
+        var taken = new List<long>();
+        for (int rank = 0; rank < 3; rank++)
+        {
+            for (long step = 1_000; step < 1_300; step++)
+            {
+                assembler.Add(Timings.Step(step, rank));
+                while (assembler.TryTake(out StepFrame? frame))
+                {
+                    taken.Add(frame.Step);
+                }
+            }
+        }
+
+        taken.Should().Equal(Enumerable.Range(1_000, 300).Select(step => (long)step));
+        assembler.Counters.CompleteFrames.Should().Be(complete);
+        assembler.Counters.IncompleteFrames.Should().Be(incomplete);
+        assembler.IsCatchingUp.Should().BeFalse("all ranks are within the horizon");
+    }
+
+    [Fact]
+    public void CatchUp_WithARankThatNeverComes_EndsByItsOwnHorizonOrWhenItIsTold()
+    {
+        var assembler = new StepFrameAssembler(2, default, horizonSteps: 8);
+        assembler.BeginCatchUp(100);
+        for (long step = 0; step < 102; step++)
+        {
+            assembler.Add(Timings.Step(step, 0));
+        }
+
+        TakeAll(assembler).Should().Equal([0, 1], "those are a hundred behind");
+        assembler.IsCatchingUp.Should().BeTrue();
+
+        assembler.EndCatchUp();
+
+        TakeAll(assembler).Should().HaveCount(92).And.EndWith(93L, "eight behind is the horizon");
+        assembler.Invoking(frames => frames.BeginCatchUp(0)).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
     [Fact]
     public void TryTake_WhenARankFallsSilent_ClosesFramesAtTheHorizon()
     {
@@ -296,5 +345,16 @@ public sealed class StepFrameAssemblerTests
         }
 
         return steps;
+    }
+
+    private static List<long> TakeAll(StepFrameAssembler assembler)
+    {
+        var taken = new List<long>();
+        while (assembler.TryTake(out StepFrame? frame))
+        {
+            taken.Add(frame.Step);
+        }
+
+        return taken;
     }
 }
