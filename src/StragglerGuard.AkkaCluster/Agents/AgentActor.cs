@@ -45,6 +45,13 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         Self.Tell(LookAround.Instance);
     }
 
+    /// <summary>The window outlives this actor, where the guardian takes reports doesn't: it is to be asked for again.</summary>
+    protected override void PostRestart(Exception reason)
+    {
+        _window.Farewell(NowNs);
+        base.PostRestart(reason);
+    }
+
     /// <inheritdoc/>
     protected override void PostStop()
     {

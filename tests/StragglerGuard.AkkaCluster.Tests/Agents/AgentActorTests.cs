@@ -73,6 +73,28 @@ public sealed class AgentActorTests : IDisposable
     }
 
     [Fact]
+    public async Task Agent_StartedAnewAfterAMistake_LooksForTheGuardianAndSendsTheUnacknowledgedAgain()
+    {
+        int mistakes = 0;
+        (IActorRef way, ChannelReader<object> heard) = LoopbackSystems.Listen(_system, "other-way");
+        using var fragile = new AgentPort(Node, _ => { }, _refusals, () =>
+            Interlocked.Exchange(ref mistakes, 0) == 0 ? 0 : throw new InvalidOperationException("a mistake"));
+        fragile.Start(_system, way, "fragile");
+        await heard.Next();
+        fragile.Actor.Tell(new GuardianWelcome("g", _guardian));
+        fragile.Report(Reports.Report(1));
+        await Sent(1);
+        (await heard.Next()).Should().BeOfType<WayServes>();
+
+        Interlocked.Exchange(ref mistakes, 1);
+        fragile.Actor.Tell(new ReportReceipt(0));
+
+        (await heard.Next()).Should().Be(new AgentHello(Node, fragile.Actor));
+        fragile.Actor.Tell(new GuardianWelcome("g", _guardian));
+        (await Sent(1))[0].Report.Sequence.Should().Be(1);
+    }
+
+    [Fact]
     public async Task Agent_WelcomedByAnotherGuardian_SendsTheUnacknowledgedAgain()
     {
         Welcome("g");
