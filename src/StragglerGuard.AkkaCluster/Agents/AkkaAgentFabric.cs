@@ -66,7 +66,13 @@ public sealed class AkkaAgentFabric : IAgentFabric
         bool isMember = options.Cluster.Agents == AgentMembership.Members;
         ClusterSettings settings = ClusterSettings.ReadOrThrow(options, isMember ? ClusterRole.AgentMember : ClusterRole.AgentClient);
         ActorSystem system = GuardActorSystem.Create(settings, onSaid ?? (_ => { }));
-        return new AkkaAgentFabric(system, ownsSystem: true, isMember ? MemberProps() : ClientProps([.. settings.Guardians]));
+        var fabric = new AkkaAgentFabric(system, ownsSystem: true, isMember ? MemberProps() : ClientProps([.. settings.Guardians]));
+        if (isMember && onSaid is not null)
+        {
+            Cluster.Get(system).RegisterOnMemberRemoved(() => fabric.SayWhenPutOut(onSaid));
+        }
+
+        return fabric;
     }
 
     /// <summary>
@@ -136,6 +142,20 @@ public sealed class AkkaAgentFabric : IAgentFabric
     private static Props ClientProps(Address[] guardians) => Props.Create(() => new ClientWay(guardians));
 
     private static string NameOf(string part) => $"{GuardNames.System}-{part}-{Interlocked.Increment(ref s_started)}";
+
+    /// <summary>Whoever was put out is not listened to again under the same incarnation.</summary>
+    private void SayWhenPutOut(Action<string> onSaid)
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+        }
+
+        onSaid("the guardians heard nothing of this process and put it out: its agents are not heard until it is started again; its ranks go on");
+    }
 
     private AgentPort[] Ports()
     {

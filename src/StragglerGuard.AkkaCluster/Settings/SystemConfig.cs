@@ -143,6 +143,8 @@ internal static class SystemConfig
         // Guardians call the roll before they join: the first of a list would form a cluster of its own while it is cut off from the others.
         string seeds = role == ClusterRole.Guardian
             ? "" : string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian, isEncrypted)}\""));
+
+        // A guardian that was put out begins anew. The ranks of a training process may be actors of its system: they must not end with a membership.
         string name = role == ClusterRole.Guardian ? GuardNames.GuardianRole : GuardNames.AgentRole;
         return $$"""
             akka.cluster {
@@ -156,7 +158,7 @@ internal static class SystemConfig
               periodic-tasks-initial-delay = 200 ms
               allow-weakly-up-members = off
               log-info = off
-              run-coordinated-shutdown-when-down = on
+              run-coordinated-shutdown-when-down = {{OnOff(role == ClusterRole.Guardian)}}
               failure-detector {
                 heartbeat-interval = 200 ms
                 acceptable-heartbeat-pause = {{Seconds(section.FailureSeconds)}}

@@ -6,7 +6,10 @@ public enum AgentMembership
     /// <summary>As clients of the guardians: a fleet may have thousands, a cluster tens of members.</summary>
     Clients = 0,
 
-    /// <summary>As members that don't decide: for small fleets, whose agents then hear at once where the guardian is.</summary>
+    /// <summary>
+    /// As members that don't decide: for small fleets, whose agents then hear at once where the guardian is. One that nothing was heard of is
+    /// put out, and not heard until its process is started again; its ranks go on.
+    /// </summary>
     Members = 1,
 }
 

@@ -95,6 +95,9 @@ internal sealed class ServedGuardian : IGuardianFabric
         return new ServedGuardian(system, fabric, instruments);
     }
 
+    /// <summary>Puts a member out, as the split-brain resolver does with one that nobody hears of.</summary>
+    public void PutOut(Address member) => Cluster.Get(_system).Down(member);
+
     public IGuardianPort OpenGuardian() => _fabric.OpenGuardian();
 
     public async ValueTask DisposeAsync()
