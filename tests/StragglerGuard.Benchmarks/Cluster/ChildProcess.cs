@@ -28,6 +28,11 @@ internal sealed class ChildProcess : IDisposable
     public static async Task<ChildProcess> StartAsync(params string[] words)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+        {
+            start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
+        }
+
         foreach (string word in (string[])["cluster", .. words])
         {
             start.ArgumentList.Add(word);
@@ -36,8 +41,9 @@ internal sealed class ChildProcess : IDisposable
         // As a guardian of its own runs: it must not stand still while a gigabyte is looked through.
         start.Environment["DOTNET_gcConcurrent"] = "1";
         var child = new ChildProcess(Process.Start(start)!);
-        await child._process.StandardOutput.ReadLineAsync();
-        return child;
+        return await child._process.StandardOutput.ReadLineAsync() is not null
+            ? child
+            : throw new InvalidOperationException($"the process for \"{string.Join(' ', words)}\" ended before it was ready");
     }
 
     /// <summary>What the child says of itself, in a line.</summary>
