@@ -9,8 +9,9 @@ namespace StragglerGuard.Benchmarks.Cluster;
 /// <param name="Systems">Actor systems that the nodes share: connections to the guardian.</param>
 /// <param name="Seconds">How long to report at full load.</param>
 /// <param name="IsIdle">Whether one agent and one guardian have nothing to say to each other instead.</param>
+/// <param name="IsPrepared">Whether the nodes' reports are bytes already, instead of the product's own agents' work.</param>
 /// <param name="WantsHelp">Whether to explain and do nothing.</param>
-internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool IsIdle, bool WantsHelp)
+internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool IsIdle, bool IsPrepared, bool WantsHelp)
 {
     private const int Largest = 1 << 20;
 
@@ -25,6 +26,7 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
         "  --ranks N     ranks of each, in nodes of 8 (220,000)",
         "  --systems N   actor systems that the nodes share, each with a connection of its own (4)",
         "  --seconds N   how long, once every node is welcomed (60)",
+        "  --prepared    the nodes' reports are bytes already: all but the sending is the guardian's",
         "  --idle        instead: what an agent's process takes that has nothing to report",
     ];
 
@@ -32,7 +34,7 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
     /// <returns>Null where something is wrong, which <paramref name="error"/> names.</returns>
     public static ClusterArguments? TryParse(IReadOnlyList<string> words, out string error)
     {
-        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, IsIdle: false, WantsHelp: false);
+        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, IsIdle: false, IsPrepared: false, WantsHelp: false);
         error = "";
         for (int i = 0; i < words.Count && error.Length == 0; i++)
         {
@@ -40,6 +42,9 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
             {
                 case "--idle":
                     read = read with { IsIdle = true };
+                    break;
+                case "--prepared":
+                    read = read with { IsPrepared = true };
                     break;
                 case "--help" or "-h":
                     read = read with { WantsHelp = true };

@@ -105,9 +105,16 @@ internal sealed class ClusterCommand : IAsyncDisposable
             $"{Quantity.Count(_fleet.Nodes)} nodes of {ReportingFleet.RanksPerNode} ranks over {_arguments.Systems} actor systems, "
             + $"{Quantity.Count(_arguments.Jobs)} jobs of {Quantity.Count(_arguments.RanksPerJob)} ranks; one report a node and second, {_fleet.Message(0).Length} B");
         using ChildProcess guardian = await StartGuardianAsync();
-        for (int i = 0; i < _arguments.Systems; i++)
+        for (int i = 0; i < (_arguments.IsPrepared ? 0 : _arguments.Systems); i++)
         {
             _fabrics.Add(AkkaAgentFabric.Connect(GuardianChild.ClientOptionsOf(_port)));
+        }
+
+        if (_arguments.IsPrepared)
+        {
+            await using var load = new PreparedLoad(_fleet, _arguments.Systems, GuardianChild.ClientOptionsOf(_port));
+            await load.MeasureAsync(guardian, _arguments.Seconds);
+            return;
         }
 
         long begun = Stopwatch.GetTimestamp();
