@@ -61,7 +61,7 @@ internal sealed record RankAssignment(
 /// <param name="Port">Where it is to listen, on loopback.</param>
 /// <param name="Guardians">All of them.</param>
 /// <param name="Ledger">The one that they share.</param>
-internal sealed record GuardianAssignment(string Job, int Port, string Guardians, string Ledger) : LauncherMessage;
+internal sealed record GuardianAssignment(string Job, int Port, string Guardians, string Ledger, string TokenFile) : LauncherMessage;
 
 /// <summary>Every member of a generation listens.</summary>
 /// <param name="PlanHash">Which, see <see cref="RankListening"/>.</param>

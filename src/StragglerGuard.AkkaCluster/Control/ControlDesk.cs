@@ -22,22 +22,25 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
     private const int DecisionsBytesMax = 1 << 20;
     private const int EntriesMax = 4_096;
     private const int HeldMax = 256;
-    private const int UnderWayMax = 64;
+    private const int WaitingMax = 64;
 
     private readonly GuardianService _service;
     private readonly ILedgerReader _ledger;
+    private readonly Func<ModeOrder, string?> _objectionTo;
+    private readonly Queue<(ControlQuestion Question, Func<ControlAnswer> Answer)> _waiting = [];
     private readonly Dictionary<IActorRef, DecisionsQuestion> _held = [];
     private readonly Action<LedgerEntry> _onDecided;
     private readonly int _answerBytesMax;
     private bool _isReading;
     private bool _readsAgain;
-    private int _underWay;
+    private bool _isAnswering;
 
     /// <summary>For <see cref="PropsOf"/>.</summary>
-    public ControlDesk(GuardianService service, ILedgerReader ledger, int answerBytesMax)
+    public ControlDesk(GuardianService service, ILedgerReader ledger, Func<ModeOrder, string?> objectionTo, int answerBytesMax)
     {
         _service = service;
         _ledger = ledger;
+        _objectionTo = objectionTo;
         _answerBytesMax = answerBytesMax;
         IActorRef self = Self;
         _onDecided = _ => self.Tell(LedgerGrew.Instance);
@@ -45,14 +48,15 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
         Receive<DecisionsQuestion>(Hold);
         Receive<StatusQuestion>(question => AnswerBeside(question, () => StatusOf(question)));
         Receive<EndQuestion>(question => AnswerBeside(question, () => EndOf(question)));
-        Receive<ModeOrder>(order => AnswerBeside(order, () => Obey(order)));
+        Receive<ModeOrder>(Obey);
         Receive<LedgerGrew>(_ => Read(isTick: false));
         Receive<HoldIsOver>(_ => Read(isTick: true));
         Receive<LedgerRead>(Tell);
         Receive<Answered>(answered =>
         {
-            _underWay--;
             answered.To.Tell(answered.Answer);
+            _isAnswering = false;
+            AnswerNext();
         });
     }
 
@@ -62,9 +66,11 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
     /// <summary>How to make one.</summary>
     /// <param name="service">Who decides.</param>
     /// <param name="ledger">What was decided.</param>
+    /// <param name="objectionTo">Why an order is not to be obeyed, in words; null where nothing speaks against it.</param>
     /// <param name="answerBytesMax">A larger answer is refused.</param>
-    public static Props PropsOf(GuardianService service, ILedgerReader ledger, int answerBytesMax = AnswerBytesMax) =>
-        Props.Create(() => new ControlDesk(service, ledger, answerBytesMax));
+    public static Props PropsOf(
+        GuardianService service, ILedgerReader ledger, Func<ModeOrder, string?> objectionTo, int answerBytesMax = AnswerBytesMax) =>
+        Props.Create(() => new ControlDesk(service, ledger, objectionTo, answerBytesMax));
 
     /// <inheritdoc/>
     protected override void PreStart()
@@ -80,6 +86,11 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
         foreach ((IActorRef asker, DecisionsQuestion question) in _held)
         {
             asker.Tell(Refuse(question, "this guardian stops deciding"));
+        }
+
+        foreach ((ControlQuestion question, _) in _waiting)
+        {
+            question.ReplyTo.Tell(Refuse(question, "this guardian stops deciding"));
         }
     }
 
@@ -205,14 +216,24 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
 
     private void AnswerBeside(ControlQuestion question, Func<ControlAnswer> answer)
     {
-        if (_underWay >= UnderWayMax)
+        if (_waiting.Count >= WaitingMax)
         {
-            question.ReplyTo.Tell(Refuse(question, FormattableString.Invariant($"{UnderWayMax} questions wait to be answered already")));
+            question.ReplyTo.Tell(Refuse(question, FormattableString.Invariant($"{WaitingMax} questions wait to be answered already")));
             return;
         }
 
-        _underWay++;
-        Task.Run(() => new Answered(question.ReplyTo, AnswerOrRefuse(question, answer))).PipeTo(Self);
+        _waiting.Enqueue((question, answer));
+        AnswerNext();
+    }
+
+    /// <summary>One at a time: where the ledger hangs one thread hangs with it, and not one for each who asks.</summary>
+    private void AnswerNext()
+    {
+        if (!_isAnswering && _waiting.TryDequeue(out (ControlQuestion Question, Func<ControlAnswer> Answer) next))
+        {
+            _isAnswering = true;
+            Task.Run(() => new Answered(next.Question.ReplyTo, AnswerOrRefuse(next.Question, next.Answer))).PipeTo(Self);
+        }
     }
 
     private ControlAnswer AnswerOrRefuse(ControlQuestion question, Func<ControlAnswer> answer)
@@ -239,10 +260,19 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
         return new EndTold(question.Id, _service.Name, hasEnded);
     }
 
-    private ModeSet Obey(ModeOrder order)
+    private void Obey(ModeOrder order)
     {
-        _service.SetMode(order.Job, order.Mode, order.FromStep, order.Reason);
-        return new ModeSet(order.Id, _service.Name);
+        if (_objectionTo(order) is { } objection)
+        {
+            order.ReplyTo.Tell(Refuse(order, objection, isFinal: true));
+            return;
+        }
+
+        AnswerBeside(order, () =>
+        {
+            _service.SetMode(order.Job, order.Mode, order.FromStep, order.Reason);
+            return new ModeSet(order.Id, _service.Name);
+        });
     }
 
     private ControlRefused Refuse(ControlQuestion question, string reason, bool isFinal = false) =>

@@ -41,14 +41,16 @@ public sealed class GuardClient : IAsyncDisposable
     private readonly ActorSystem _system;
     private readonly IActorRef _caller;
     private readonly string _guardians;
+    private readonly ControlToken? _token;
     private volatile string? _guardian;
     private volatile string? _lastFault;
     private int _disposed;
 
-    private GuardClient(ActorSystem system, string guardians, Props way)
+    private GuardClient(ActorSystem system, string guardians, ControlToken? token, Props way)
     {
         _system = system;
         _guardians = guardians;
+        _token = token;
         IActorRef to = system.ActorOf(way, "stragglerguard-way");
         var listener = new ControlListener(Tell, Note);
         _caller = system.ActorOf(Props.Create(() => new ControlCaller(to, listener)), "stragglerguard-control");
@@ -78,8 +80,8 @@ public sealed class GuardClient : IAsyncDisposable
 
     /// <summary>Begins to look for the guardians. They need not run yet: a question waits for them.</summary>
     /// <param name="options">
-    /// The options; <see cref="StragglerGuardOptions.Cluster"/> names the guardians and this process's host. Its port is not used: a client
-    /// takes a free one.
+    /// The options; <see cref="StragglerGuardOptions.Cluster"/> names the guardians, this process's host and, for orders, the control token. Its port
+    /// is not used: a client takes a free one.
     /// </param>
     /// <param name="onSaid">Takes warnings, in a sentence each, on a thread of the client; null: nobody hears them.</param>
     /// <exception cref="ArgumentException">An option is out of its range, missing or contradicts another; the message names every such option.</exception>
@@ -88,11 +90,11 @@ public sealed class GuardClient : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ClusterSettings settings = ClusterSettings.ReadOrThrow(
-            options with { Cluster = options.Cluster with { Port = null } }, ClusterRole.AgentClient);
+            options with { Cluster = options.Cluster with { Port = null } }, ClusterRole.ControlClient);
         ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, onSaid ?? (static _ => { }))).ConfigureAwait(false);
         try
         {
-            return new GuardClient(system, options.Cluster.Guardians, Props.Create(() => new ClientWay(settings.Guardians.ToArray())));
+            return new GuardClient(system, options.Cluster.Guardians, settings.ControlToken, Props.Create(() => new ClientWay(settings.Guardians.ToArray())));
         }
         catch
         {
@@ -129,14 +131,25 @@ public sealed class GuardClient : IAsyncDisposable
     /// <param name="fromStep">The first step whose frame is judged under the mode, 0 or more.</param>
     /// <param name="reason">Who changes it, or why; stands in the ledger.</param>
     /// <param name="within">How long to wait for an answer, up to 49 days; <see cref="AnswerLimit"/> where it isn't said.</param>
-    /// <returns>Where nobody answered it may have been obeyed or not; to say it again does no harm.</returns>
+    /// <returns>
+    /// Where nobody answered it may have been obeyed or not; to say it again does no harm. Nobody obeys without the guardians' control token
+    /// (<see cref="ClusterSection.ControlTokenFile"/>).
+    /// </returns>
     public async Task<GuardAnswer> SetModeAsync(
         JobId job, PolicyMode mode, long fromStep = 0, string reason = "set through a client of the guardians", TimeSpan? within = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(fromStep);
         ArgumentNullException.ThrowIfNull(reason);
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+        if (_token is not { } token)
+        {
+            return new GuardAnswer(
+                null, "an order needs the guardians' control token: this client's options name none (cluster.controlTokenFile or cluster.controlTokenVariable)");
+        }
+
+        DateTimeOffset at = TimeProvider.System.GetUtcNow();
         (ControlAnswer answer, string fault) = await AskAsync(
-            (id, replyTo) => new ModeOrder(id, replyTo, job, mode, fromStep, reason), within).ConfigureAwait(false);
+            (id, replyTo) => token.Sign(new ModeOrder(id, replyTo, job, mode, fromStep, reason, at, Proof: "")), within).ConfigureAwait(false);
         return answer is ModeSet done ? new GuardAnswer(done.Guardian, "") : new GuardAnswer(null, fault);
     }
 

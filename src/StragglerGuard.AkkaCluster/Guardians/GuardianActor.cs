@@ -32,6 +32,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
     private GuardianStay? _stay;
     private IActorRef _desk = ActorRefs.Nobody;
     private TimeSpan _claimAgain = ClaimAgainMin;
+    private bool _endsInOrder;
 
     public GuardianActor(GuardianPost post)
     {
@@ -48,6 +49,13 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         Claim();
     }
 
+    /// <summary>After a mistake the next one begins at once, in this one's place.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+        _endsInOrder = true;
+        base.PreRestart(reason, message);
+    }
+
     protected override void PostStop()
     {
         // Where it was not told to hand over: the system ends, or this restarts after a mistake.
@@ -62,6 +70,10 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         }
 
         _post.ShowGone();
+        if (!_endsInOrder)
+        {
+            _post.TellEndedUnasked(Context.System);
+        }
     }
 
     private void Claim()
@@ -81,7 +93,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         {
             _beginning = null;
             _stay = claimed.Stay;
-            _desk = Context.ActorOf(ControlDesk.PropsOf(_stay.Service, _stay.Ledger));
+            _desk = Context.ActorOf(ControlDesk.PropsOf(_stay.Service, _stay.Ledger, _post.ObjectionTo));
             _claimAgain = ClaimAgainMin;
             Timers.StartPeriodicTimer(nameof(CheckClaim), CheckClaim.Instance, LookAtClaim);
             Become(Serving);
@@ -101,7 +113,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
                 Claim();
             }
         });
-        Receive<HandOver>(_ => Context.Stop(Self));
+        Receive<HandOver>(_ => End());
         Receive<ControlQuestion>(question => question.ReplyTo.Tell(
             new ControlRefused(question.Id, "", IsFinal: false, _post.Trouble ?? "the guardian is about to claim the ledger")));
         CountUnreadable();
@@ -172,10 +184,16 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
     private void HandingOver()
     {
         Receive<CheckClaim>(_ => { });
-        Receive<Released>(_ => Context.Stop(Self));
+        Receive<Released>(_ => End());
         CountUnreadable();
         Receive<IFabricMessage>(_ => { });
         Receive<HandOver>(_ => { });
+    }
+
+    private void End()
+    {
+        _endsInOrder = true;
+        Context.Stop(Self);
     }
 
     private void CountUnreadable() => Receive<Unreadable>(message => _post.Refuse(message));

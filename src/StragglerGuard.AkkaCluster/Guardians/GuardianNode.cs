@@ -52,6 +52,7 @@ public sealed class GuardianNode : IAsyncDisposable
         post.PhaseChanged += ShowStanding;
         post.Decided += entry => Tell(() => Decided?.Invoke(entry));
         post.Complained += Complain;
+        post.EndedUnasked += LeaveMaimed;
         post.Warned += what => Tell(() => EngineWarned?.Invoke(what));
         Begin(system);
         _running = Task.Run(RunAsync);
@@ -144,7 +145,7 @@ public sealed class GuardianNode : IAsyncDisposable
             _ = Task.Run(() => GuardParts.ReadAhead(options));
         }
 
-        return StartAsync(options, new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)));
+        return StartAsync(options, ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian), () => GuardParts.Open(options, membership));
     }
 
     /// <summary>Why several guardians could not do with the options' ledger; null where they can, or there is one guardian.</summary>
@@ -152,10 +153,9 @@ public sealed class GuardianNode : IAsyncDisposable
         options.Ledger.Location.Length > 0 || options.Cluster.GuardianEndpoints.Count < 2 ? null
         : "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next";
 
-    /// <summary>As the other, with what is claimed.</summary>
-    internal static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, GuardianPost post)
+    private static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, ClusterSettings settings, Func<GuardParts> openParts)
     {
-        ClusterSettings settings = ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian);
+        var post = new GuardianPost(new GuardInstruments(), openParts) { ControlToken = settings.ControlToken };
         ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, post.TellWarning)).ConfigureAwait(false);
         try
         {
@@ -277,7 +277,11 @@ public sealed class GuardianNode : IAsyncDisposable
 
     private void Begin(ActorSystem system)
     {
-        GuardianSingleton.Start(system, _post);
+        foreach (IActorRef part in GuardianSingleton.Start(system, _post))
+        {
+            part.WatchAsync().ContinueWith(_ => LeaveMaimed(system), TaskScheduler.Default);
+        }
+
         var cluster = Cluster.Get(system);
         cluster.RegisterOnMemberUp(() =>
         {
@@ -293,6 +297,19 @@ public sealed class GuardianNode : IAsyncDisposable
             .Select(guardian => cluster.SelfAddress.WithHost(EndpointProblems.Shown(guardian.Host)).WithPort(guardian.Port))];
         system.ActorOf(
             Props.Create(() => new RollActor(others, _post, why => Yield(system, why))).WithDispatcher("akka.actor.internal-dispatcher"), RollActor.Name);
+    }
+
+    /// <summary>
+    /// A part of the guardian ended although nobody here ended it: whoever may speak to this process may send an actor its end. Nobody else decides
+    /// while this is a member, so it leaves, whole, and joins again.
+    /// </summary>
+    private void LeaveMaimed(ActorSystem system)
+    {
+        // Who leaves, or was put out, ends its parts, too.
+        if (Cluster.Get(system).SelfMember.Status == MemberStatus.Up && CoordinatedShutdown.Get(system).ShutdownReason is null)
+        {
+            Yield(system, "a part of the guardian was ended from outside: this one leaves the others, and joins them again");
+        }
     }
 
     /// <summary>Leaves one cluster for another: what ends this system begins the next.</summary>

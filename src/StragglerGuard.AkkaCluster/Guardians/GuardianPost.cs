@@ -1,4 +1,5 @@
 using Akka.Actor;
+using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
@@ -33,6 +34,12 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
 
     /// <summary>Told when the guardian comes to this process, decides in it, and leaves it.</summary>
     public event Action? PhaseChanged;
+
+    /// <summary>Told when the guardian ended here without having been told to hand over, and in which actor system.</summary>
+    public event Action<ActorSystem>? EndedUnasked;
+
+    /// <summary>What orders must show; null: none is obeyed.</summary>
+    public ControlToken? ControlToken { get; init; }
 
     /// <summary>The instruments of this process.</summary>
     public GuardInstruments Instruments { get; } = instruments;
@@ -121,6 +128,20 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
             _ => "malformed",
         },
         $"{message.Manifest}: {message.Reason}");
+
+    /// <summary>Why an order is not to be obeyed, in words, which is counted; null where nothing speaks against it.</summary>
+    public string? ObjectionTo(ModeOrder order)
+    {
+        string? objection = ControlToken is null ? Control.ControlToken.NoneThere : ControlToken.ObjectionTo(order, TimeProvider.System.GetUtcNow());
+        if (objection is not null)
+        {
+            Refuse("unauthorised", objection);
+        }
+
+        return objection;
+    }
+
+    public void TellEndedUnasked(ActorSystem system) => EndedUnasked?.Invoke(system);
 
     public void TellDecided(LedgerEntry entry) => Decided?.Invoke(entry);
 

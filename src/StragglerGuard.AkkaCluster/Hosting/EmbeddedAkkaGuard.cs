@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.Actuators.InJob;
 using StragglerGuard.AkkaCluster.Agents;
+using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.AkkaCluster.Guardians;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
@@ -68,6 +69,13 @@ public sealed class EmbeddedAkkaGuard : IAsyncDisposable
             throw new ArgumentException(problem, nameof(options));
         }
 
+        List<string> problems = [];
+        ControlToken? token = isGuardian ? ControlToken.Read(options.Cluster, problems) : null;
+        if (problems.Count > 0)
+        {
+            throw new ArgumentException(string.Join(Environment.NewLine, problems), nameof(options));
+        }
+
         // A running system reads its serializers from no configuration any more.
         var serializer = new FabricSerializer((ExtendedActorSystem)system);
         system.Serialization.AddSerializer(GuardNames.System, serializer);
@@ -78,7 +86,7 @@ public sealed class EmbeddedAkkaGuard : IAsyncDisposable
             return new EmbeddedAkkaGuard(agents, post: null, options, []);
         }
 
-        var post = new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership));
+        var post = new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership)) { ControlToken = token };
         return new EmbeddedAkkaGuard(agents, post, options, GuardianSingleton.Start(system, post));
     }
 

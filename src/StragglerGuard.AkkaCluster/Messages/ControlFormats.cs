@@ -19,7 +19,8 @@ internal static class ControlFormats
         Question<EndQuestion>("end-question", (read, replyTo) => new EndQuestion(read.Id, replyTo, JobOf(read))),
         Question<ModeOrder>("mode-order", (read, replyTo) => new ModeOrder(
             read.Id, replyTo, JobOf(read), JobStatusFormat.Known<PolicyMode>(read.Mode, "mode"), NotNegative(read.FromStep, "from_step"),
-            read.Reason.Length <= TextLengthMax ? read.Reason : throw new FormatException("reason: too long"))),
+            read.Reason.Length <= TextLengthMax ? read.Reason : throw new FormatException("reason: too long"),
+            TimeOf(read.AtTicks), read.Proof)),
         Question<DecisionsQuestion>("decisions-question", (read, replyTo) => new DecisionsQuestion(
             read.Id, replyTo, read.HasAfter ? NotNegative(read.After, "after") : null)),
         Answer<StatusTold>("status-told", read => new StatusTold(
@@ -79,6 +80,8 @@ internal static class ControlFormats
                 message.Mode = (int)order.Mode;
                 message.FromStep = order.FromStep;
                 message.Reason = order.Reason;
+                message.AtTicks = order.At.UtcTicks;
+                message.Proof = order.Proof;
                 break;
             case DecisionsQuestion { After: { } after }:
                 message.After = after;
@@ -137,6 +140,10 @@ internal static class ControlFormats
         message.Job.Length is > 0 and <= TextLengthMax && !message.Job.Contains('\0', StringComparison.Ordinal)
             ? new JobId(message.Job)
             : throw new FormatException("job: the name is empty, too long, or holds U+0000");
+
+    private static DateTimeOffset TimeOf(long ticks) =>
+        ticks >= 0 && ticks <= DateTimeOffset.MaxValue.UtcTicks
+            ? new DateTimeOffset(ticks, TimeSpan.Zero) : throw new FormatException(FormattableString.Invariant($"at_ticks: {ticks} is no time"));
 
     private static long NotNegative(long number, string field) =>
         number >= 0 ? number : throw new FormatException(FormattableString.Invariant($"{field}: {number} is below 0"));

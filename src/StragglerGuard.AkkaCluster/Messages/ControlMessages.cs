@@ -24,7 +24,10 @@ internal sealed record StatusQuestion(long Id, IActorRef ReplyTo, JobId Job) : C
 /// <param name="Mode">Observe, advise or act.</param>
 /// <param name="FromStep">The first step under the mode, 0 or more.</param>
 /// <param name="Reason">Stands in the ledger.</param>
-internal sealed record ModeOrder(long Id, IActorRef ReplyTo, JobId Job, PolicyMode Mode, long FromStep, string Reason)
+/// <param name="At">When it was given, UTC: an old one is not obeyed.</param>
+/// <param name="Proof">What only a holder of the control token can make of it: <see cref="Control.ControlToken"/>. Empty: none.</param>
+internal sealed record ModeOrder(
+    long Id, IActorRef ReplyTo, JobId Job, PolicyMode Mode, long FromStep, string Reason, DateTimeOffset At, string Proof)
     : ControlQuestion(Id, ReplyTo);
 
 /// <summary>Has a job ended?</summary>

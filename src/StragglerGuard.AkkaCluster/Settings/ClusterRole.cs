@@ -11,4 +11,7 @@ internal enum ClusterRole
 
     /// <summary>A member that reports.</summary>
     AgentMember = 2,
+
+    /// <summary>Asks whoever decides, and gives orders; no member.</summary>
+    ControlClient = 3,
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Configuration;
+using StragglerGuard.AkkaCluster.Control;
 using StragglerGuard.Hosting;
 
 namespace StragglerGuard.AkkaCluster.Settings;
@@ -7,11 +8,12 @@ namespace StragglerGuard.AkkaCluster.Settings;
 /// <summary>What an actor system of a cluster is made from: options that hold, with what was read from the files they name.</summary>
 internal sealed class ClusterSettings
 {
-    private ClusterSettings(ClusterSection section, ClusterRole role, PeerTrust? trust)
+    private ClusterSettings(ClusterSection section, ClusterRole role, PeerTrust? trust, ControlToken? controlToken)
     {
         Section = section;
         Role = role;
         Trust = trust;
+        ControlToken = controlToken;
         Config = SystemConfig.Of(section, role, trust is not null);
     }
 
@@ -21,6 +23,9 @@ internal sealed class ClusterSettings
 
     /// <summary>Whom to trust and what to show; null: no TLS.</summary>
     public PeerTrust? Trust { get; }
+
+    /// <summary>What orders must show; null: none is obeyed. An agent's process has none, whatever its options name.</summary>
+    public ControlToken? ControlToken { get; }
 
     /// <summary>The system's configuration, without the engines' own defaults.</summary>
     public Config Config { get; }
@@ -39,8 +44,9 @@ internal sealed class ClusterSettings
         ClusterSection section = options.Cluster;
         var problems = new List<string>(EndpointProblems.Find(section, role));
         PeerTrust? trust = PeerTrust.Read(section, nowUtc, problems);
+        ControlToken? controlToken = role is ClusterRole.Guardian or ClusterRole.ControlClient ? ControlToken.Read(section, problems) : null;
         return problems.Count == 0
-            ? new ClusterSettingsOutcome(new ClusterSettings(section, role, trust), [])
+            ? new ClusterSettingsOutcome(new ClusterSettings(section, role, trust, controlToken), [])
             : new ClusterSettingsOutcome(null, problems);
     }
 

@@ -23,7 +23,7 @@ internal static class SystemConfig
         .ParseString(Remoting(section, role, isEncrypted))
         .WithFallback(ConfigurationFactory.ParseString(Closed))
         .WithFallback(Quiet)
-        .WithFallback(role == ClusterRole.AgentClient
+        .WithFallback(IsClient(role)
             ? ConfigurationFactory.ParseString(ClientOnly)
             : ConfigurationFactory.ParseString(Membership(section, role, isEncrypted)))
         .WithFallback(ConfigurationFactory.ParseString(Dispatchers))
@@ -105,9 +105,11 @@ internal static class SystemConfig
 
     private const string OpenTransport = "Akka.Remote.Transport.DotNetty.TcpTransport, Akka.Remote";
 
+    private static bool IsClient(ClusterRole role) => role is ClusterRole.AgentClient or ClusterRole.ControlClient;
+
     private static string Remoting(ClusterSection section, ClusterRole role, bool isEncrypted)
     {
-        string provider = role == ClusterRole.AgentClient ? "remote" : "cluster";
+        string provider = IsClient(role) ? "remote" : "cluster";
         string bind = section.BindAddress.Length == 0 ? section.Host : section.BindAddress;
         bool isIpv6 = bind.Contains(':', StringComparison.Ordinal);
         return $$"""

@@ -1,6 +1,7 @@
 using StragglerGuard.Actuators.InJob;
 using StragglerGuard.Actuators.Slurm;
 using StragglerGuard.Actuators.Webhook;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Actuators;
 
@@ -97,7 +98,7 @@ public sealed record ActuatorSetup(IPoolActuator? Actuator, ReconcilerOptions Re
         return null;
     }
 
-    private static WebhookSecret? Secret(WebhookSection section, List<string> problems)
+    private static SharedSecret? Secret(WebhookSection section, List<string> problems)
     {
         if (section.SecretFile.Length == 0 == (section.SecretVariable.Length == 0))
         {
@@ -105,16 +106,7 @@ public sealed record ActuatorSetup(IPoolActuator? Actuator, ReconcilerOptions Re
             return null;
         }
 
-        WebhookSecret? secret;
-        string? problem;
-        var isThere = section.SecretFile.Length > 0
-            ? WebhookSecret.TryReadFile(section.SecretFile, out secret, out problem)
-            : WebhookSecret.TryReadEnvironment(section.SecretVariable, out secret, out problem);
-        if (!isThere)
-        {
-            problems.Add($"actuators.webhook.{(section.SecretFile.Length > 0 ? "secretFile" : "secretVariable")}: {problem}");
-        }
-
-        return secret;
+        return SharedSecret.Read(
+            ("actuators.webhook.secretFile", section.SecretFile), ("actuators.webhook.secretVariable", section.SecretVariable), problems);
     }
 }

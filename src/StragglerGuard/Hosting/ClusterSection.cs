@@ -69,6 +69,19 @@ public sealed record ClusterSection
     [TextOption(0, 4_096)]
     public string AuthorityFile { get; init; } = "";
 
+    /// <summary>
+    /// The file that holds the token of whoever may give orders, as a change of a job's mode. Guardians and those who give orders know it; training
+    /// nodes need not.
+    /// </summary>
+    /// <value>A path to 16 to 4,096 bytes; default empty: without the variable, either, guardians take no orders.</value>
+    [TextOption(0, 4_096)]
+    public string ControlTokenFile { get; init; } = "";
+
+    /// <summary>The name of the environment variable that holds it, in place of a file.</summary>
+    /// <value>A name; default empty: none.</value>
+    [TextOption(0, 256)]
+    public string ControlTokenVariable { get; init; } = "";
+
     /// <summary>The guardians one by one.</summary>
     internal IReadOnlyList<ClusterEndpoint> GuardianEndpoints => EndpointsOptionAttribute.TryRead(Guardians) ?? [];
 }

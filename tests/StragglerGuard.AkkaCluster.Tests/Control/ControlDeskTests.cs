@@ -34,7 +34,7 @@ public sealed class ControlDeskTests : TestKit
         Told().Should().Match<DecisionsTold>(told => told.Id == 1 && told.Through == 3 && told.Entries.Count == 0 && told.Guardian == _service.Name);
 
         desk.Tell(new DecisionsQuestion(2, TestActor, 3));
-        desk.Tell(new ModeOrder(3, TestActor, Job, PolicyMode.Act, 5, "by hand"));
+        desk.Tell(Order(3));
         object[] both = [Next<ControlAnswer>(), Next<ControlAnswer>()];
         both.OfType<ModeSet>().Should().ContainSingle().Which.Id.Should().Be(3);
         LedgerEntry entry = both.OfType<DecisionsTold>().Single().Entries.Should().ContainSingle().Subject;
@@ -105,6 +105,42 @@ public sealed class ControlDeskTests : TestKit
         Next<EndTold>().HasEnded.Should().BeFalse();
     }
 
+    [Fact]
+    public void Order_ThatIsObjectedTo_ChangesNothingAndIsRefusedForGood()
+    {
+        IActorRef desk = Desk(objection: "not yours to order");
+
+        desk.Tell(Order(3));
+
+        Next<ControlRefused>().Should().Match<ControlRefused>(refused => refused.Id == 3 && refused.IsFinal && refused.Reason == "not yours to order");
+        _ledger.LastSequence.Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Questions_WhileOneHangs_WaitInOrderAndAreRefusedBeyondSixtyFour()
+    {
+        using ManualResetEventSlim release = new();
+        using CountdownEvent asked = new(1);
+        var ledger = new HangingLedger(_ledger, release, asked);
+        GuardianService service = new(new TestFabric(), ledger, new StragglerGuardOptions(), _instruments);
+        IActorRef desk = Sys.ActorOf(ControlDesk.PropsOf(service, _ledger, _ => null));
+        ledger.Hangs = true;
+
+        // The order holds the service's lock while the ledger hangs; whoever asks then waits behind it.
+        desk.Tell(Order(1));
+        asked.Wait(Patience.Limit).Should().BeTrue();
+        foreach (int id in Enumerable.Range(2, 65))
+        {
+            desk.Tell(new StatusQuestion(id, TestActor, Job));
+        }
+
+        Next<ControlRefused>().Should().Match<ControlRefused>(refused => refused.Id == 66 && !refused.IsFinal && refused.Reason.StartsWith("64 questions wait"));
+        release.Set();
+        Next<ModeSet>().Id.Should().Be(1);
+        Enumerable.Range(2, 64).Select(_ => Next<StatusTold>().Id).Should().Equal(Enumerable.Range(2, 64).Select(id => (long)id));
+        await service.DisposeAsync();
+    }
+
     protected override void AfterAll()
     {
         base.AfterAll();
@@ -112,7 +148,10 @@ public sealed class ControlDeskTests : TestKit
         _instruments.Dispose();
     }
 
-    private IActorRef Desk(int answerBytesMax = int.MaxValue) => Sys.ActorOf(ControlDesk.PropsOf(_service, _ledger, answerBytesMax));
+    private IActorRef Desk(int answerBytesMax = int.MaxValue, string? objection = null) =>
+        Sys.ActorOf(ControlDesk.PropsOf(_service, _ledger, _ => objection, answerBytesMax));
+
+    private ModeOrder Order(long id) => new(id, TestActor, Job, PolicyMode.Act, 5, "by hand", DateTimeOffset.UnixEpoch, Proof: "");
 
     private DecisionsTold Told() => Next<DecisionsTold>();
 
@@ -123,6 +162,27 @@ public sealed class ControlDeskTests : TestKit
         for (int number = 1; number <= count; number++)
         {
             _ledger.Append(number, DateTimeOffset.UnixEpoch, new ModeChanged(Job, default, number, PolicyMode.Observe, reason));
+        }
+    }
+
+    /// <summary>A ledger whose next append does not come back before it is released.</summary>
+    private sealed class HangingLedger(InMemoryLedger ledger, ManualResetEventSlim release, CountdownEvent asked) : IDecisionLedger
+    {
+        public volatile bool Hangs;
+
+        public long LastSequence => ledger.LastSequence;
+
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => ledger.Read(fromSequence);
+
+        public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision)
+        {
+            if (Hangs)
+            {
+                asked.Signal();
+                release.Wait(Patience.Limit).Should().BeTrue();
+            }
+
+            return ledger.Append(expectedSequence, at, decision);
         }
     }
 }

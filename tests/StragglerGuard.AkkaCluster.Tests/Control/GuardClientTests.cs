@@ -88,6 +88,40 @@ public sealed class GuardClientTests
     }
 
     [Fact]
+    public async Task Order_WithoutTheControlToken_IsRefusedAndNothingChanges()
+    {
+        await using GuardiansUnderTest guardians = new(1);
+        await guardians.StartAllAsync();
+        StragglerGuardOptions ours = guardians.OptionsOf(0);
+        string foreign = guardians.TokenFile + ".foreign";
+        await File.WriteAllTextAsync(foreign, "a token of somebody else's");
+
+        GuardAnswer without = await OrderAsync(ours with { Cluster = ours.Cluster with { ControlTokenFile = "" } });
+        GuardAnswer another = await OrderAsync(ours with { Cluster = ours.Cluster with { ControlTokenFile = foreign } });
+
+        without.IsAnswered.Should().BeFalse();
+        without.Reason.Should().Contain("this client's options name none (cluster.controlTokenFile");
+        another.IsAnswered.Should().BeFalse();
+        another.Reason.Should().Be("the order shows another control token than this guardian's");
+        guardians.Deciding.Post.Stay!.Ledger.LastSequence.Should().Be(0);
+        guardians.Deciding.Post.LastRefusal.Should().Be(another.Reason);
+        (await OrderAsync(ours)).IsAnswered.Should().BeTrue();
+        guardians.Deciding.Post.Stay!.Ledger.LastSequence.Should().Be(1);
+
+        static async Task<GuardAnswer> OrderAsync(StragglerGuardOptions options)
+        {
+            await using GuardClient client = await GuardClient.ConnectAsync(options);
+            return await client.SetModeAsync(Job, PolicyMode.Act);
+        }
+    }
+
+    [Fact]
+    public async Task Connect_WithATokenThatCantBeRead_NamesKeyAndFile() =>
+        (await FluentActions.Awaiting(() => GuardClient.ConnectAsync(
+            Alone() with { Cluster = Alone().Cluster with { ControlTokenFile = "/nowhere/token" } })).Should().ThrowAsync<ArgumentException>())
+            .WithMessage("cluster.controlTokenFile: *'/nowhere/token'*");
+
+    [Fact]
     public async Task Client_WhereNobodyRuns_SaysSoInTime()
     {
         await using GuardClient client = await GuardClient.ConnectAsync(Alone());

@@ -139,6 +139,38 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
             "stragglerguard_guardian_deciding 1");
     }
 
+    /// <summary>As any peer with a certificate of the authority could, and any local user where there is no TLS.</summary>
+    [Theory]
+    [InlineData(GuardNames.SingletonManager + "/" + GuardNames.Singleton)]
+    [InlineData(GuardNames.SingletonManager)]
+    [InlineData(GuardNames.SingletonProxy)]
+    public async Task Guardian_OfWhomAPartIsEndedByAMessage_LeavesAndTheNextOneDecides(string part)
+    {
+        await using var guardians = new GuardiansUnderTest(2);
+        await guardians.StartAllAsync();
+        GuardianNode first = guardians.Deciding;
+        GuardianNode second = guardians.Nodes.Single(node => node != first)!;
+        ActorSystem before = first.System;
+
+        before.ActorSelection($"/user/{part}").Tell(PoisonPill.Instance);
+
+        await guardians.When(() => second.IsDeciding && first.System != before && first.Standing == GuardianStanding.StandingBy);
+        guardians.Complaints.Should().Contain(complaint => complaint.Contains("ended from outside"));
+    }
+
+    [Fact]
+    public async Task Guardian_OfWhomAPartIsEndedWhileItIsAlone_DecidesAgain()
+    {
+        await using var guardians = new GuardiansUnderTest(1);
+        await guardians.StartAllAsync();
+        GuardianNode node = guardians.Deciding;
+        ActorSystem before = node.System;
+
+        before.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}").Tell(Kill.Instance);
+
+        await guardians.When(() => node.System != before && node.IsDeciding);
+    }
+
     [Fact]
     public async Task Start_WithOptionsThatDontHold_NamesEachOfThem()
     {

@@ -21,9 +21,13 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
         _ports = FreePorts(count);
         Ledger = ledger ?? Path.Combine(_folder.FullName, "guard.ledger");
         Nodes = new GuardianNode?[count];
+        TokenFile = Path.Combine(_folder.FullName, "control.token");
+        File.WriteAllText(TokenFile, "a token of these guardians\n");
     }
 
     public string Ledger { get; }
+
+    public string TokenFile { get; }
 
     public GuardianNode?[] Nodes { get; }
 
@@ -49,6 +53,7 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
             Guardians = string.Join(", ", _ports.Select(port => $"127.0.0.1:{port}")),
             FailureSeconds = 1,
             SettleSeconds = 1,
+            ControlTokenFile = index < 0 ? "" : TokenFile,
         },
     };
 

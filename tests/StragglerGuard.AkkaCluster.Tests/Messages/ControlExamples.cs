@@ -107,7 +107,8 @@ internal static class ControlExamples
 
     public static IFabricMessage[] All(IActorRef replyTo) =>
     [
-        new StatusQuestion(1, replyTo, Job), new EndQuestion(2, replyTo, Job), new ModeOrder(3, replyTo, Job, PolicyMode.Advise, 17, "by hand"),
+        new StatusQuestion(1, replyTo, Job), new EndQuestion(2, replyTo, Job), 
+        new ModeOrder(3, replyTo, Job, PolicyMode.Advise, 17, "by hand", new DateTimeOffset(2026, 3, 4, 5, 6, 7, TimeSpan.Zero), "a5"),
         new DecisionsQuestion(4, replyTo, 9), new DecisionsQuestion(5, replyTo, null), new DecisionsQuestion(6, replyTo, 0),
         new StatusTold(7, "guardian-1#7", Status), new StatusTold(8, "guardian-1#7", Unknown), new StatusTold(9, "guardian-1#7", null),
         new ModeSet(10, "guardian-1#7"), new EndTold(11, "guardian-1#7", true), new EndTold(12, "guardian-1#7", false),

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using MixedFleet.Launch;
 using MixedFleet.Training;
 using StragglerGuard.Agent;
@@ -55,7 +56,7 @@ internal sealed class ClusterGuard : IRunGuard
         :
         [
             $"  guards  {_processes.Pids}; at {Place.Guardians}",
-            _temporaryFolder is null
+            _settings.LedgerPath.Length > 0
                 ? $"  ledger  {LedgerLocation.Parse(_settings.LedgerPath)}"
                 : "  ledger  a temporary file, gone with the run: processes can't share what is in one's memory (--ledger FILE keeps it)",
         ];
@@ -77,20 +78,24 @@ internal sealed class ClusterGuard : IRunGuard
         var lines = new SpokenLines();
         GuardianProcesses? processes = null;
         DirectoryInfo? temporaryFolder = null;
+        string? tokenFile = null;
         try
         {
             if (guardians.Length == 0)
             {
-                temporaryFolder = settings.LedgerPath.Length > 0 ? null : Directory.CreateTempSubdirectory("mixedfleet-");
-                string ledger = temporaryFolder is null ? settings.LedgerPath : Path.Combine(temporaryFolder.FullName, "decisions.ledger");
+                // Nobody else may read what is in it.
+                temporaryFolder = Directory.CreateTempSubdirectory("mixedfleet-");
+                string ledger = settings.LedgerPath.Length > 0 ? settings.LedgerPath : Path.Combine(temporaryFolder.FullName, "decisions.ledger");
+                tokenFile = Path.Combine(temporaryFolder.FullName, "control.token");
+                await File.WriteAllTextAsync(tokenFile, RandomNumberGenerator.GetHexString(32)).ConfigureAwait(false);
 
                 // What can't be opened is better said at once than by each guardian.
                 LedgerLocation.Parse(ledger).Open().Dispose();
-                processes = GuardianProcesses.Start(words, settings.Job.Value, ledger, lines.Say);
+                processes = GuardianProcesses.Start(words, settings.Job.Value, ledger, tokenFile, lines.Say);
                 guardians = processes.Guardians;
             }
 
-            GuardClient client = await GuardClient.ConnectAsync(ClusterOptions.ForClient(settings.Options, guardians)).ConfigureAwait(false);
+            GuardClient client = await GuardClient.ConnectAsync(ClusterOptions.ForClient(settings.Options, guardians, tokenFile)).ConfigureAwait(false);
             return new ClusterGuard(settings, processes, temporaryFolder, guardians, client, lines);
         }
         catch (Exception fault)

@@ -38,7 +38,7 @@ internal sealed class GuardianProcess(RunSettings settings)
         try
         {
             node = await GuardianNode.StartAsync(ClusterOptions.ForGuardian(
-                settings.Options with { Job = assignment.Job }, assignment.Port, assignment.Guardians, assignment.Ledger)).ConfigureAwait(false);
+                settings.Options with { Job = assignment.Job }, assignment.Port, assignment.Guardians, assignment.Ledger, assignment.TokenFile)).ConfigureAwait(false);
         }
         catch (Exception refused) when (refused is ArgumentException or EndpointUnavailableException)
         {

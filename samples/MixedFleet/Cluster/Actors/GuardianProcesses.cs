@@ -30,6 +30,7 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     private readonly IReadOnlyList<string> _words;
     private readonly string _job;
     private readonly string _ledger;
+    private readonly string _tokenFile;
     private readonly Action<string> _say;
     private readonly GuardianChild?[] _children = new GuardianChild?[Count];
     private readonly int[] _ports = FreePorts();
@@ -37,11 +38,12 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     private readonly Task _keeping;
     private readonly ConcurrentDictionary<(int Index, string Complaint), bool> _complaints = [];
 
-    private GuardianProcesses(IReadOnlyList<string> words, string job, string ledger, Action<string> say)
+    private GuardianProcesses(IReadOnlyList<string> words, string job, string ledger, string tokenFile, Action<string> say)
     {
         _words = words;
         _job = job;
         _ledger = ledger;
+        _tokenFile = tokenFile;
         _say = say;
         for (int index = 0; index < Count; index++)
         {
@@ -65,8 +67,10 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     /// <param name="words">The launcher's own command line.</param>
     /// <param name="job">The job's name in this run.</param>
     /// <param name="ledger">The ledger that they share.</param>
+    /// <param name="tokenFile">Holds the control token.</param>
     /// <param name="say">Told what becomes of them.</param>
-    public static GuardianProcesses Start(IReadOnlyList<string> words, string job, string ledger, Action<string> say) => new(words, job, ledger, say);
+    public static GuardianProcesses Start(IReadOnlyList<string> words, string job, string ledger, string tokenFile, Action<string> say) =>
+        new(words, job, ledger, tokenFile, say);
 
     /// <summary>Has all of them leave in order; ends those that don't in time.</summary>
     public async ValueTask DisposeAsync()
@@ -128,7 +132,7 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     }
 
     private GuardianChild? StartOne(int index) => GuardianChild.Start(
-        _words, new GuardianAssignment(_job, _ports[index], Guardians, _ledger), complaint => Complain(index, complaint));
+        _words, new GuardianAssignment(_job, _ports[index], Guardians, _ledger, _tokenFile), complaint => Complain(index, complaint));
 
     private void Complain(int index, string complaint)
     {

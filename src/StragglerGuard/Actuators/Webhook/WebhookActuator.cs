@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using StragglerGuard.Core;
 using StragglerGuard.Ledger;
+using StragglerGuard.Hosting;
 
 namespace StragglerGuard.Actuators.Webhook;
 
@@ -26,7 +27,7 @@ public sealed class WebhookActuator : IPoolActuator, IDisposable
     private const int AnswerBytesMax = 16 << 20;
 
     private readonly WebhookActuatorOptions _options;
-    private readonly WebhookSecret _secret;
+    private readonly SharedSecret _secret;
     private readonly TimeProvider _time;
     private readonly HttpClient _client;
     private readonly ConcurrentDictionary<NodeId, NodeObservation> _acknowledged = new();
@@ -36,7 +37,7 @@ public sealed class WebhookActuator : IPoolActuator, IDisposable
     /// <param name="secret">What calls are signed with.</param>
     /// <param name="time">Gives the timestamps; null: the system's.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public WebhookActuator(WebhookActuatorOptions options, WebhookSecret secret, TimeProvider? time = null)
+    public WebhookActuator(WebhookActuatorOptions options, SharedSecret secret, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(secret);

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using StragglerGuard.Actuators;
 using StragglerGuard.Actuators.Webhook;
 using StragglerGuard.Core;
+using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Actuators.Webhook;
@@ -278,13 +279,13 @@ public sealed class WebhookActuatorTests : IAsyncLifetime
 
     private static IEnumerable<string> Problems(byte[] shortKey)
     {
-        WebhookSecret.TryMake(shortKey, "the secret", out _, out var problem).Should().BeFalse();
+        SharedSecret.TryMake(shortKey, "the secret", out _, out var problem).Should().BeFalse();
         return [problem!];
     }
 
-    private static WebhookSecret Secret()
+    private static SharedSecret Secret()
     {
-        WebhookSecret.TryMake(Encoding.UTF8.GetBytes(SecretText + "\n"), "the secret", out var secret, out _).Should().BeTrue();
+        SharedSecret.TryMake(Encoding.UTF8.GetBytes(SecretText + "\n"), "the secret", out var secret, out _).Should().BeTrue();
         return secret!;
     }
 
