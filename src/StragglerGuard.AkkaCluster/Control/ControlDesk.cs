@@ -28,6 +28,7 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
     private readonly ILedgerReader _ledger;
     private readonly Func<ModeOrder, string?> _objectionTo;
     private readonly Queue<(ControlQuestion Question, Func<ControlAnswer> Answer)> _waiting = [];
+    private readonly HashSet<(IActorRef Asker, long Id)> _known = [];
     private readonly Dictionary<IActorRef, DecisionsQuestion> _held = [];
     private readonly Action<LedgerEntry> _onDecided;
     private readonly int _answerBytesMax;
@@ -55,6 +56,7 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
         Receive<Answered>(answered =>
         {
             answered.To.Tell(answered.Answer);
+            _known.Remove((answered.To, answered.Answer.Id));
             _isAnswering = false;
             AnswerNext();
         });
@@ -216,12 +218,18 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
 
     private void AnswerBeside(ControlQuestion question, Func<ControlAnswer> answer)
     {
+        if (_known.Contains((question.ReplyTo, question.Id)))
+        {
+            return; // Asked again because the answer takes its time.
+        }
+
         if (_waiting.Count >= WaitingMax)
         {
             question.ReplyTo.Tell(Refuse(question, FormattableString.Invariant($"{WaitingMax} questions wait to be answered already")));
             return;
         }
 
+        _known.Add((question.ReplyTo, question.Id));
         _waiting.Enqueue((question, answer));
         AnswerNext();
     }

@@ -3,6 +3,7 @@ using Akka.Actor;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Guardian;
@@ -162,11 +163,13 @@ public sealed class GuardClient : IAsyncDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(within, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(within, s_waitMax);
+        long endNs = MonotonicClock.NowNs() + (long)within.TotalNanoseconds;
         using var over = new CancellationTokenSource(within);
         using var pause = new PeriodicTimer(s_askEndEvery);
         while (true)
         {
-            (ControlAnswer answer, string reason) = await AskAsync((id, replyTo) => new EndQuestion(id, replyTo, job), within).ConfigureAwait(false);
+            TimeSpan left = TimeSpan.FromMicroseconds(Math.Max(0, (endNs - MonotonicClock.NowNs()) / 1_000));
+            (ControlAnswer answer, string reason) = await AskAsync((id, replyTo) => new EndQuestion(id, replyTo, job), left).ConfigureAwait(false);
             if (answer is not EndTold { HasEnded: false } told)
             {
                 return answer is EndTold ended ? new GuardAnswer<bool>(ended.Guardian, true, "") : new GuardAnswer<bool>(null, false, reason);

@@ -29,7 +29,7 @@ public sealed class GuardianNode : IAsyncDisposable
     private static readonly TimeSpan JoinAgainMax = TimeSpan.FromSeconds(5);
 
     private readonly StragglerGuardOptions _options;
-    private readonly ClusterSettings _settings;
+    private ClusterSettings _settings;
     private readonly GuardianPost _post;
     private readonly TextExposition _exposition;
     private readonly CancellationTokenSource _closing = new();
@@ -156,7 +156,7 @@ public sealed class GuardianNode : IAsyncDisposable
     private static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, ClusterSettings settings, Func<GuardParts> openParts)
     {
         var post = new GuardianPost(new GuardInstruments(), openParts) { ControlToken = settings.ControlToken };
-        ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, post.TellWarning)).ConfigureAwait(false);
+        ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, post.TellWarning, post.Refuse)).ConfigureAwait(false);
         try
         {
             return new GuardianNode(options, settings, post, system);
@@ -247,7 +247,8 @@ public sealed class GuardianNode : IAsyncDisposable
         try
         {
             await Task.Delay(pause, _closing.Token).ConfigureAwait(false);
-            system = GuardActorSystem.Create(_settings, _post.TellWarning);
+            ReadSettingsAgain();
+            system = GuardActorSystem.Create(_settings, _post.TellWarning, _post.Refuse);
             lock (_gate)
             {
                 // Who disposes of this ends the system that stands here.
@@ -273,6 +274,17 @@ public sealed class GuardianNode : IAsyncDisposable
         }
 
         return false;
+    }
+
+    /// <summary>A certificate may have been renewed since this process started. Files that don't hold now leave what held before.</summary>
+    private void ReadSettingsAgain()
+    {
+        ClusterSettingsOutcome now = ClusterSettings.Read(_options, ClusterRole.Guardian, TimeProvider.System.GetUtcNow());
+        _settings = now.Settings ?? _settings;
+        foreach (string problem in now.Problems)
+        {
+            Complain(problem);
+        }
     }
 
     private void Begin(ActorSystem system)

@@ -38,12 +38,11 @@ internal static class GuardianSingleton
                 GuardianActor.HandOver.Instance,
                 ClusterSingletonManagerSettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole).WithHandOverRetryInterval(HandOverRetry)),
             GuardNames.SingletonManager);
-        IActorRef proxy = system.ActorOf(
-            ClusterSingletonProxy.Props(
-                $"/user/{GuardNames.SingletonManager}",
-                ClusterSingletonProxySettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole)),
-            GuardNames.SingletonProxy);
-        ClusterClientReceptionist.Get(system).RegisterService(proxy);
-        return [manager, proxy];
+        Props proxy = ClusterSingletonProxy.Props(
+            $"/user/{GuardNames.SingletonManager}",
+            ClusterSingletonProxySettings.Create(system).WithSingletonName(GuardNames.Singleton).WithRole(GuardNames.GuardianRole));
+        IActorRef door = system.ActorOf(Props.Create(() => new DoorActor(proxy, post)), GuardNames.SingletonProxy);
+        ClusterClientReceptionist.Get(system).RegisterService(door);
+        return [manager, door];
     }
 }

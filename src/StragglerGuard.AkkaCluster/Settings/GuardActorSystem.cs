@@ -14,18 +14,23 @@ internal static class GuardActorSystem
     /// <summary>Starts one, which listens when this returns. No file and no variable of the environment has a say.</summary>
     /// <param name="settings">From the options.</param>
     /// <param name="onSaid">Takes the engine's warnings, in a sentence each; on a thread of the system.</param>
+    /// <param name="onRefused">
+    /// Takes every connection, frame and message that was refused before anybody could count it: the kind in a word (<c>certificate</c>,
+    /// <c>handshake</c>, <c>oversized</c>, <c>foreign</c>), and a sentence; on any thread. Null: nobody counts.
+    /// </param>
     /// <exception cref="EndpointUnavailableException">The port is in use or not allowed, or the address is not this machine's.</exception>
-    public static ActorSystem Create(ClusterSettings settings, Action<string> onSaid)
+    public static ActorSystem Create(ClusterSettings settings, Action<string> onSaid, Action<string, string>? onRefused = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(onSaid);
+        onRefused ??= static (_, _) => { };
         ActorSystemSetup setup = ActorSystemSetup.Create(
             BootstrapSetup.Create().WithConfig(settings.Config),
             SerializationSetup.Create(system => ImmutableHashSet.Create(FabricSerializer.DetailsFor(system))),
-            new GuardLogSetup(onSaid));
+            new GuardLogSetup(onSaid, onRefused));
         if (settings.Trust is { } trust)
         {
-            setup = setup.And(trust.Setup);
+            setup = setup.And(trust.SetupFor(onRefused));
         }
 
         try

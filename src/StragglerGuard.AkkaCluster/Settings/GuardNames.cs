@@ -18,7 +18,7 @@ internal static class GuardNames
     /// <summary>The singleton itself, the manager's child.</summary>
     public const string Singleton = "guardian";
 
-    /// <summary>What finds the singleton wherever it is, an actor below <c>/user</c> of every member.</summary>
+    /// <summary>Where clients come in: what finds the singleton wherever it is, an actor below <c>/user</c> of every guardian.</summary>
     public const string SingletonProxy = "stragglerguard-proxy";
 
     /// <summary>Where agents that are no members send what the singleton is to hear.</summary>

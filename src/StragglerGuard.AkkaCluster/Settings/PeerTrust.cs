@@ -30,9 +30,10 @@ internal sealed class PeerTrust
     public X509Certificate2 Certificate { get; }
 
     /// <summary>What tells the engine.</summary>
-    public DotNettySslSetup Setup => new(
+    /// <param name="onRefused">Told of every peer that is refused: "certificate", and why.</param>
+    public DotNettySslSetup SetupFor(Action<string, string> onRefused) => new(
         Certificate, suppressValidation: false, requireMutualAuthentication: true, validateCertificateHostname: false,
-        customValidator: Accepts);
+        customValidator: (certificate, _, peer, errors, log) => Accepts(certificate, peer, errors, log, onRefused));
 
     /// <summary>Reads the files that the options name.</summary>
     /// <param name="section">The options.</param>
@@ -85,12 +86,14 @@ internal sealed class PeerTrust
 
     /// <summary>Whether a peer may speak with this process.</summary>
     /// <param name="certificate">The peer's.</param>
-    /// <param name="chain">As the platform would build it; another one is built, from the authorities alone.</param>
     /// <param name="peer">The address meant to be reached, or where a connection came from.</param>
     /// <param name="errors">As the platform would find them.</param>
     /// <param name="log">Takes why not.</param>
-    private bool Accepts(X509Certificate2? certificate, X509Chain? chain, string peer, SslPolicyErrors errors, ILoggingAdapter log)
+    /// <param name="onRefused">Told so.</param>
+    private bool Accepts(
+        X509Certificate2? certificate, string peer, SslPolicyErrors errors, ILoggingAdapter log, Action<string, string> onRefused)
     {
+        // The platform's chain is none of ours: another one is built, from the authorities alone.
         string? refusal =
             certificate is null ? "it shows no certificate"
             : !IsSigned(certificate, _authorities, X509VerificationFlags.NoFlag)
@@ -101,6 +104,7 @@ internal sealed class PeerTrust
         if (refusal is not null)
         {
             log.Warning("{0} is refused: {1}", peer, refusal);
+            onRefused("certificate", $"{peer}: {refusal}");
         }
 
         return refusal is null;

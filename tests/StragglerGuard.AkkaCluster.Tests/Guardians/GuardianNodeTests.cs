@@ -139,6 +139,22 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
             "stragglerguard_guardian_deciding 1");
     }
 
+    [Fact]
+    public async Task Guardian_ThatStandsByAndHearsWhatItCantRead_CountsItItself()
+    {
+        await using var guardians = new GuardiansUnderTest(2);
+        await guardians.StartAllAsync();
+        GuardianNode standby = guardians.Nodes.Single(node => node!.Standing == GuardianStanding.StandingBy)!;
+        ActorSelection door = standby.System.ActorSelection(GuardNames.SingletonProxyPath);
+
+        door.Tell(new Unreadable("hello:9", "version 9") { Kind = UnreadableKind.Newer });
+        (await Hello(standby, "node-a", door)).Guardian.Should().Be(guardians.Deciding.Post.Stay!.Service.Name, "what can be read is passed on");
+
+        var page = new ArrayBufferWriter<byte>();
+        await standby.MetricsPage.WriteAsync(page, default);
+        Encoding.UTF8.GetString(page.WrittenSpan).Should().Contain("stragglerguard_fabric_refused_total{reason=\"newer\"} 1");
+    }
+
     /// <summary>As any peer with a certificate of the authority could, and any local user where there is no TLS.</summary>
     [Theory]
     [InlineData(GuardNames.SingletonManager + "/" + GuardNames.Singleton)]
@@ -193,7 +209,7 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
         await FluentActions.Awaiting(() => GuardianNode.StartAsync(guardians.OptionsOf(0))).Should().ThrowAsync<EndpointUnavailableException>();
     }
 
-    private static Task<GuardianWelcome> Hello(GuardianNode node, string name)
+    private static Task<GuardianWelcome> Hello(GuardianNode node, string name, ActorSelection? way = null)
     {
         var welcomed = new TaskCompletionSource<GuardianWelcome>(TaskCreationOptions.RunContinuationsAsynchronously);
         Action<object> heard = message =>
@@ -204,7 +220,8 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
             }
         };
         IActorRef agent = node.System.ActorOf(Props.Create(() => new Listener(heard)));
-        node.System.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}").Tell(new AgentHello(new NodeId(name), agent));
+        way ??= node.System.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}");
+        way.Tell(new AgentHello(new NodeId(name), agent));
         return welcomed.Task.WaitAsync(Patience.Limit);
     }
 

@@ -115,6 +115,25 @@ public sealed class GuardActorSystemTests : IDisposable
 
         (await heard.Next(2)).Should().Equal(new ReportReceipt(1), new ReportReceipt(2));
         await _systems.Hear("oversized");
+        await _systems.HearRefused("oversized");
+    }
+
+    [Fact]
+    public async Task Frame_ThatSomebodySendsBeyondTheLimit_IsRefusedCountedAndHarmsNoOther()
+    {
+        ActorSystem there = _systems.Start(LoopbackSystems.Section());
+        var (_, heard) = LoopbackSystems.Listen(there, "intake");
+        using var stranger = new System.Net.Sockets.TcpClient();
+        await stranger.ConnectAsync("127.0.0.1", LoopbackSystems.AddressOf(there).Port!.Value);
+
+        // The length of a frame stands before it, lowest byte first.
+        byte[] length = BitConverter.GetBytes(SystemConfig.FrameBytesMax + 1);
+        await stranger.GetStream().WriteAsync(length);
+        await stranger.GetStream().WriteAsync(new byte[64]);
+
+        await _systems.HearRefused("oversized");
+        At(there, "intake", _systems.Start(LoopbackSystems.Section())).Tell(new ReportReceipt(1));
+        (await heard.Next()).Should().Be(new ReportReceipt(1));
     }
 
     [Fact]
@@ -155,6 +174,7 @@ public sealed class GuardActorSystemTests : IDisposable
 
         (await heard.Next()).Should().NotBeOfType<Foreign>();
         (await _systems.Hear("serializer id [4711]")).Should().Contain("association remains live");
+        await _systems.HearRefused("foreign");
     }
 
     [Fact]

@@ -20,6 +20,9 @@ internal sealed class LoopbackSystems : IDisposable
     /// <summary>The same as it comes.</summary>
     public Channel<string> Sayings { get; } = Channel.CreateUnbounded<string>();
 
+    /// <summary>What was refused, by kind, as it comes.</summary>
+    public Channel<string> Refused { get; } = Channel.CreateUnbounded<string>();
+
     public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -43,7 +46,8 @@ internal sealed class LoopbackSystems : IDisposable
         {
             Said.Enqueue(sentence);
             Sayings.Writer.TryWrite(sentence);
-        });
+        },
+        (kind, _) => Refused.Writer.TryWrite(kind));
         return Keep(system);
     }
 
@@ -77,6 +81,18 @@ internal sealed class LoopbackSystems : IDisposable
             {
                 return said;
             }
+        }
+    }
+
+    /// <summary>Tells somebody something every second until the test ends: the first connection may fail for another reason than the one to be seen.</summary>
+    public static void KeepTelling(ActorSystem from, IActorRef to, object message) =>
+        from.Scheduler.ScheduleTellRepeatedly(TimeSpan.Zero, TimeSpan.FromSeconds(1), to, message, ActorRefs.NoSender);
+
+    /// <summary>Waits until something of a kind is refused.</summary>
+    public async Task HearRefused(string kind)
+    {
+        while (await Refused.Reader.Next() != kind)
+        {
         }
     }
 

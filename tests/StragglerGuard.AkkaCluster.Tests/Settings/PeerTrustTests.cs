@@ -47,9 +47,10 @@ public sealed class PeerTrustTests : IDisposable
         string both = _certificates.Write("both.pem", File.ReadAllText(stranger.AuthorityFile) + "\n" + File.ReadAllText(_house.Path));
         ActorSystem refused = _systems.Start(LoopbackSystems.Section(stranger with { AuthorityFile = both }));
 
-        Intake(refused).Tell(new ReportReceipt(666));
+        LoopbackSystems.KeepTelling(refused, Intake(refused), new ReportReceipt(666));
 
         (await _systems.Hear("nobody who is trusted signed CN=stranger")).Should().Contain("is refused");
+        await _systems.HearRefused("certificate");
         await OthersAreHeard();
         await LivesOn(refused, stranger with { AuthorityFile = both });
     }
@@ -60,10 +61,11 @@ public sealed class PeerTrustTests : IDisposable
         Certificates.Shown shown = _certificates.Issue(_certificates.NewAuthority("elsewhere"), "careful");
         ActorSystem careful = _systems.Start(LoopbackSystems.Section(shown));
 
-        Intake(careful).Tell(new ReportReceipt(666));
+        LoopbackSystems.KeepTelling(careful, Intake(careful), new ReportReceipt(666));
 
         (await _systems.Hear("nobody who is trusted signed CN=guardian")).Should().Contain("is refused");
-        await _systems.Hear("TLS handshake failed");
+        await _systems.HearRefused("certificate");
+        await _systems.HearRefused("handshake");
         await OthersAreHeard();
         await LivesOn(careful, shown);
     }
@@ -76,7 +78,7 @@ public sealed class PeerTrustTests : IDisposable
         ActorSystem impostor = _systems.Start(LoopbackSystems.Section(elsewhere) with { Host = "localhost", BindAddress = "127.0.0.1" });
         Address claimed = LoopbackSystems.AddressOf(impostor).WithHost("127.0.0.1");
 
-        LoopbackSystems.Far(misled, claimed, "intake").Tell(new ReportReceipt(666));
+        LoopbackSystems.KeepTelling(misled, LoopbackSystems.Far(misled, claimed, "intake"), new ReportReceipt(666));
 
         (await _systems.Hear("CN=elsewhere doesn't name it")).Should().Contain("127.0.0.1");
         await LivesOn(misled, _certificates.Issue(_house, "another"));
@@ -87,7 +89,7 @@ public sealed class PeerTrustTests : IDisposable
     {
         ActorSystem open = _systems.Start(LoopbackSystems.Section());
 
-        Intake(open).Tell(new ReportReceipt(666));
+        LoopbackSystems.KeepTelling(open, Intake(open), new ReportReceipt(666));
 
         await _systems.Hear("association");
         await OthersAreHeard();
@@ -101,7 +103,8 @@ public sealed class PeerTrustTests : IDisposable
         var (_, heard) = LoopbackSystems.Listen(open, "intake");
         ActorSystem agent = _systems.Start(LoopbackSystems.Section(_certificates.Issue(_house, "agent")));
 
-        LoopbackSystems.Far(agent, LoopbackSystems.AddressOf(open).WithProtocol("akka.ssl.tcp"), "intake").Tell(new ReportReceipt(666));
+        LoopbackSystems.KeepTelling(
+            agent, LoopbackSystems.Far(agent, LoopbackSystems.AddressOf(open).WithProtocol("akka.ssl.tcp"), "intake"), new ReportReceipt(666));
 
         await _systems.Hear("TLS handshake failed");
         await LivesOn(agent, _certificates.Issue(_house, "another"));
