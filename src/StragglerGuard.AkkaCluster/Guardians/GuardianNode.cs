@@ -106,6 +106,9 @@ public sealed class GuardianNode : IAsyncDisposable
     /// <summary>The metrics page of this process: the jobs while it decides, and in any case whether it does.</summary>
     public IMetricsPage MetricsPage => _exposition;
 
+    /// <summary>When its certificate expires, UTC; null where it has none. After that nobody connects to it any more, nor it to anybody.</summary>
+    public DateTimeOffset? CertificateExpires => _settings.Trust is { } trust ? trust.Certificate.NotAfter.ToUniversalTime() : null;
+
     /// <summary>What belongs to the process, for those who answer questions about the guardian.</summary>
     internal GuardianPost Post => _post;
 

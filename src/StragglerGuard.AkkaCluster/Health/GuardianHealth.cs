@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StragglerGuard.AkkaCluster.Guardians;
 using StragglerGuard.AkkaCluster.Hosting;
@@ -18,11 +19,23 @@ internal sealed class GuardianHealth(HostedGuardian guardian, StragglerGuardOpti
     /// <summary>Joining takes some seconds, and after a partition as long as that lasts.</summary>
     private static readonly TimeSpan JoiningMax = TimeSpan.FromSeconds(30);
 
+    /// <summary>So long before its end somebody is told of a certificate: restarting a guardian takes the renewed one.</summary>
+    private static readonly TimeSpan ExpiresSoon = TimeSpan.FromDays(7);
+
     /// <inheritdoc/>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult(guardian.Node is { } node
-            ? Judge(node.Standing, node.InStanding, node.Trouble, node.Members, options.Cluster.GuardianEndpoints)
+            ? WithCertificate(
+                Judge(node.Standing, node.InStanding, node.Trouble, node.Members, options.Cluster.GuardianEndpoints), node.CertificateExpires,
+                TimeProvider.System.GetUtcNow())
             : HealthCheckResult.Unhealthy("the guardian has not started, or has left"));
+
+    /// <summary>A judgement with what is to be said of the certificate.</summary>
+    internal static HealthCheckResult WithCertificate(HealthCheckResult judged, DateTimeOffset? expires, DateTimeOffset nowUtc) =>
+        expires is not { } end || end - nowUtc > ExpiresSoon ? judged
+        : new HealthCheckResult(
+            judged.Status < HealthStatus.Degraded ? judged.Status : HealthStatus.Degraded,
+            string.Create(CultureInfo.InvariantCulture, $"{judged.Description}; its certificate {(end > nowUtc ? "expires" : "expired")} at {end.UtcDateTime:u}"));
 
     /// <summary>The judgement, from what is known.</summary>
     /// <param name="standing">Where the process stands.</param>

@@ -148,6 +148,7 @@ internal static class SystemConfig
 
         // A guardian that was put out begins anew. The ranks of a training process may be actors of its system: they must not end with a membership.
         string name = role == ClusterRole.Guardian ? GuardNames.GuardianRole : GuardNames.AgentRole;
+        // A guardian that was put out need not be waited for: its claim keeps the next one from the ledger for as long as it may still write.
         return $$"""
             akka.cluster {
               seed-nodes = [{{seeds}}]
@@ -166,7 +167,7 @@ internal static class SystemConfig
                 acceptable-heartbeat-pause = {{Seconds(section.FailureSeconds)}}
                 expected-response-after = 200 ms
               }
-              down-removal-margin = {{Seconds(section.SettleSeconds)}}
+              down-removal-margin = 200 ms
               split-brain-resolver {
                 active-strategy = keep-majority
                 stable-after = {{Seconds(section.SettleSeconds)}}

@@ -33,6 +33,19 @@ public sealed class GuardianHealthTests
     }
 
     [Fact]
+    public void Certificate_ThatExpiresSoon_IsSaidAndDegrades()
+    {
+        DateTimeOffset now = new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero);
+
+        GuardianHealth.WithCertificate(HealthCheckResult.Healthy("it decides"), null, now).Status.Should().Be(HealthStatus.Healthy);
+        GuardianHealth.WithCertificate(HealthCheckResult.Healthy("it decides"), now.AddDays(8), now).Should().Be(HealthCheckResult.Healthy("it decides"));
+        GuardianHealth.WithCertificate(HealthCheckResult.Healthy("it decides"), now.AddDays(6), now).Should().Match<HealthCheckResult>(said =>
+            said.Status == HealthStatus.Degraded && said.Description == "it decides; its certificate expires at 2026-03-10 05:06:07Z");
+        GuardianHealth.WithCertificate(HealthCheckResult.Unhealthy("it has left"), now.AddDays(-1), now).Should().Match<HealthCheckResult>(said =>
+            said.Status == HealthStatus.Unhealthy && said.Description!.EndsWith("; its certificate expired at 2026-03-03 05:06:07Z"));
+    }
+
+    [Fact]
     public void Guardian_ThatStandsBy_SaysForWhomOrThatNobodyDecides()
     {
         GuardianMember[] asSecond = [Members[0] with { IsSelf = false }, Members[1] with { IsSelf = true }, Members[2]];

@@ -140,7 +140,7 @@ public sealed class ClusterSettingsTests : IDisposable
 
         settings.Config.GetTimeSpan("akka.cluster.failure-detector.acceptable-heartbeat-pause").Should().Be(TimeSpan.FromSeconds(1.5));
         settings.Config.GetTimeSpan("akka.cluster.split-brain-resolver.stable-after").Should().Be(TimeSpan.FromSeconds(4));
-        settings.Config.GetTimeSpan("akka.cluster.down-removal-margin").Should().Be(TimeSpan.FromSeconds(4));
+        settings.Config.GetTimeSpan("akka.cluster.down-removal-margin").Should().Be(TimeSpan.FromMilliseconds(200));
         settings.Config.GetStringList("akka.cluster.roles").Should().Equal("guardian");
         settings.Config.GetStringList("akka.cluster.seed-nodes").Should().BeEmpty("guardians call the roll before they join");
         settings.Config.GetString("akka.remote.dot-netty.tcp.hostname").Should().Be("127.0.0.2");
