@@ -158,7 +158,11 @@ public sealed class GuardianNode : IAsyncDisposable
 
     private static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, ClusterSettings settings, Func<GuardParts> openParts)
     {
-        var post = new GuardianPost(new GuardInstruments(), openParts) { ControlToken = settings.ControlToken };
+        var post = new GuardianPost(new GuardInstruments(), openParts) 
+        {
+            ControlToken = settings.ControlToken,
+            SharedOptions = SharedOptions.Digests(options),
+        };
         ActorSystem system = await Task.Run(() => GuardActorSystem.Create(settings, post.TellWarning, post.Refuse)).ConfigureAwait(false);
         try
         {

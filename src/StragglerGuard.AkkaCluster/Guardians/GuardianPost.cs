@@ -41,6 +41,9 @@ internal sealed class GuardianPost(GuardInstruments instruments, Func<GuardParts
     /// <summary>What orders must show; null: none is obeyed.</summary>
     public ControlToken? ControlToken { get; init; }
 
+    /// <summary>See <see cref="Settings.SharedOptions"/>; those of the other guardians are held against them.</summary>
+    public IReadOnlyDictionary<string, string> SharedOptions { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The instruments of this process.</summary>
     public GuardInstruments Instruments { get; } = instruments;
 

@@ -20,16 +20,19 @@ internal sealed class RollActor : ReceiveActor, IWithTimers
     private readonly Cluster _cluster = Cluster.Get(Context.System);
     private readonly Dictionary<string, Address> _others;
     private readonly RollBook _book;
+    private readonly GuardianPost _post;
+    private readonly HashSet<string> _disagreements = [];
     private readonly Action<string> _onYield;
     private long? _joinedNs;
 
     /// <summary>Begins to call.</summary>
     /// <param name="others">The other guardians of the fleet.</param>
-    /// <param name="post">Counts what can't be read.</param>
+    /// <param name="post">Counts what can't be read; told of guardians with other options.</param>
     /// <param name="onYield">Told once the own cluster is to be given up, and why: the owner ends this system and begins anew.</param>
     public RollActor(IReadOnlyList<Address> others, GuardianPost post, Action<string> onYield)
     {
         _others = others.ToDictionary(other => other.ToString());
+        _post = post;
         _onYield = onYield;
         _book = new RollBook(_cluster.SelfAddress.ToString(), [.. _others.Keys]);
         Receive<Call>(_ => Ask());
@@ -40,7 +43,11 @@ internal sealed class RollActor : ReceiveActor, IWithTimers
                 Sender.Tell(answer);
             }
         });
-        Receive<RollAnswer>(answer => _book.Note(Sender.Path.Address.ToString(), answer, MonotonicClock.NowNs()));
+        Receive<RollAnswer>(answer =>
+        {
+            _book.Note(Sender.Path.Address.ToString(), answer, MonotonicClock.NowNs());
+            Compare(Sender.Path.Address, answer);
+        });
         Receive<Unreadable>(post.Refuse);
     }
 
@@ -91,7 +98,7 @@ internal sealed class RollActor : ReceiveActor, IWithTimers
 
         if (state.Members.Count == 0)
         {
-            return new RollAnswer(IsMember: false, CountsCaller: false, 0, "");
+            return new RollAnswer(IsMember: false, CountsCaller: false, 0, "", _post.SharedOptions);
         }
 
         if (_cluster.SelfMember.Status != MemberStatus.Up)
@@ -105,7 +112,21 @@ internal sealed class RollActor : ReceiveActor, IWithTimers
             IsMember: true,
             CountsCaller: asker is not null && state.Members.Any(member => member.Address == asker && member.UniqueAddress.Uid == askerUid),
             reached.Count,
-            reached.Select(member => member.Address.ToString()).Order(StringComparer.Ordinal).FirstOrDefault() ?? "");
+            reached.Select(member => member.Address.ToString()).Order(StringComparer.Ordinal).FirstOrDefault() ?? "",
+            _post.SharedOptions);
+    }
+
+    /// <summary>Says once of each other guardian in which options it differs. It joins all the same: options change one guardian after the other.</summary>
+    private void Compare(Address other, RollAnswer answer)
+    {
+        IReadOnlyList<string> differences = SharedOptions.Differences(_post.SharedOptions, answer.Options);
+        string said = $"{other.Host}:{other.Port} differs from this guardian in {string.Join(", ", differences)}";
+        if (differences.Count > 0 && _others.ContainsValue(other) && _disagreements.Add(said))
+        {
+            _post.TellComplaint(differences.Contains("ledger.location")
+                ? $"{said}: what one of them decided is lost to the other, and both may decide at once where they can't see each other; all need one ledger"
+                : $"{said}: whoever decides goes by its own");
+        }
     }
 
     private sealed class Call

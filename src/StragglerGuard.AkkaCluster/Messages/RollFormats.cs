@@ -8,6 +8,7 @@ namespace StragglerGuard.AkkaCluster.Messages;
 internal static class RollFormats
 {
     private const int LowestLengthMax = 512;
+    private const int OptionsMax = 1_024;
 
     public static IReadOnlyList<FabricFormat> All { get; } =
     [
@@ -18,19 +19,29 @@ internal static class RollFormats
     private static FabricReading<RollCall> ReadCall(byte[] bytes, ExtendedActorSystem system) =>
         new RollCall(RollCallMessage.Parser.ParseFrom(bytes).Caller);
 
-    private static byte[] WriteAnswer(RollAnswer answer) => new RollAnswerMessage
+    private static byte[] WriteAnswer(RollAnswer answer)
     {
-        IsMember = answer.IsMember,
-        CountsCaller = answer.CountsCaller,
-        Guardians = answer.Guardians,
-        Lowest = answer.Lowest,
-    }.ToByteArray();
+        var message = new RollAnswerMessage
+        {
+            IsMember = answer.IsMember,
+            CountsCaller = answer.CountsCaller,
+            Guardians = answer.Guardians,
+            Lowest = answer.Lowest,
+        };
+        foreach ((string key, string digest) in answer.Options)
+        {
+            message.Options[key] = digest;
+        }
+
+        return message.ToByteArray();
+    }
 
     private static FabricReading<RollAnswer> ReadAnswer(byte[] bytes, ExtendedActorSystem system)
     {
         RollAnswerMessage read = RollAnswerMessage.Parser.ParseFrom(bytes);
         return read.Guardians < 0 ? $"guardians is {read.Guardians}; 0 or more are allowed"
             : read.Lowest.Length > LowestLengthMax ? $"lowest has {read.Lowest.Length} characters; up to {LowestLengthMax} are allowed"
-            : new RollAnswer(read.IsMember, read.CountsCaller, read.Guardians, read.Lowest);
+            : read.Options.Count > OptionsMax ? $"options has {read.Options.Count} keys; up to {OptionsMax} are allowed"
+            : new RollAnswer(read.IsMember, read.CountsCaller, read.Guardians, read.Lowest, read.Options);
     }
 }

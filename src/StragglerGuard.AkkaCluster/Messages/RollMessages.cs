@@ -9,4 +9,6 @@ internal sealed record RollCall(long Caller) : IFabricMessage;
 /// <param name="CountsCaller">Whether the asker is a member of the same.</param>
 /// <param name="Guardians">Guardians of that cluster that it reaches, itself among them; 0 where it is in none.</param>
 /// <param name="Lowest">The lowest address of theirs; empty where it is in none.</param>
-internal sealed record RollAnswer(bool IsMember, bool CountsCaller, int Guardians, string Lowest) : IFabricMessage;
+/// <param name="Options">Digests of the options in which all guardians are to agree, by key.</param>
+internal sealed record RollAnswer(
+    bool IsMember, bool CountsCaller, int Guardians, string Lowest, IReadOnlyDictionary<string, string> Options) : IFabricMessage;

@@ -155,6 +155,21 @@ public sealed class GuardianNodeTests(ITestOutputHelper output)
         Encoding.UTF8.GetString(page.WrittenSpan).Should().Contain("stragglerguard_fabric_refused_total{reason=\"newer\"} 1");
     }
 
+    [Fact]
+    public async Task Guardian_WithOptionsOfItsOwn_JoinsAndSaysInWhichItDiffers()
+    {
+        await using var guardians = new GuardiansUnderTest(2)
+        {
+            Change = (index, options) => index == 0 ? options : options with
+            {
+                Mode = PolicyMode.Advise, Ledger = options.Ledger with { Location = options.Ledger.Location + ".other" },
+            },
+        };
+        await guardians.StartAllAsync();
+
+        await guardians.When(() => guardians.Complaints.Exists(complaint => complaint.Contains("differs from this guardian in ledger.location, mode:")));
+    }
+
     /// <summary>As any peer with a certificate of the authority could, and any local user where there is no TLS.</summary>
     [Theory]
     [InlineData(GuardNames.SingletonManager + "/" + GuardNames.Singleton)]

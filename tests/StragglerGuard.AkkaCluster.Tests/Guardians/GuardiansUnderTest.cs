@@ -41,6 +41,9 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
 
     public PolicyMode Mode { get; init; } = PolicyMode.Observe;
 
+    /// <summary>What a guardian's options are changed to before it starts.</summary>
+    public Func<int, StragglerGuardOptions, StragglerGuardOptions> Change { get; init; } = (_, options) => options;
+
     /// <summary>The options of a guardian; of an agent where the index is −1.</summary>
     public StragglerGuardOptions OptionsOf(int index) => new()
     {
@@ -69,7 +72,7 @@ internal sealed class GuardiansUnderTest : IAsyncDisposable
 
     public async Task StartAsync(int index)
     {
-        GuardianNode node = await GuardianNode.StartAsync(OptionsOf(index));
+        GuardianNode node = await GuardianNode.StartAsync(Change(index, OptionsOf(index)));
         node.Complained += complaint => Note(() => Complaints.Add(complaint));
         node.Decided += entry => Note(() => Told.Add(entry));
         node.StandingChanged += _ => Note(() => { });

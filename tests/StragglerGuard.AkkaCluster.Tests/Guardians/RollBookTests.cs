@@ -6,7 +6,8 @@ namespace StragglerGuard.AkkaCluster.Tests.Guardians;
 public sealed class RollBookTests
 {
     private const long StepNs = 300_000_000;
-    private static readonly RollAnswer None = new(IsMember: false, CountsCaller: false, 0, "");
+    private static readonly Dictionary<string, string> NoOptions = [];
+    private static readonly RollAnswer None = new(IsMember: false, CountsCaller: false, 0, "", NoOptions);
 
     [Fact]
     public void Guardian_Alone_BeginsAtOnce() =>
@@ -56,7 +57,7 @@ public sealed class RollBookTests
     {
         var book = new RollBook("a", ["b", "c"]);
         book.Note("b", None, 0);
-        book.Note("c", new RollAnswer(IsMember: true, CountsCaller: false, 1, "c"), 0);
+        book.Note("c", new RollAnswer(IsMember: true, CountsCaller: false, 1, "c", NoOptions), 0);
 
         book.Decide(None, 0).Should().Be(new RollDecision.Join("c"));
         book.Decide(None, RollBook.FreshNs + 1).Should().Be(RollDecision.Wait.Instance, "that was long ago");
@@ -66,7 +67,7 @@ public sealed class RollBookTests
     public void Guardian_AnsweredByAStranger_ListensToNoneOfIt()
     {
         var book = new RollBook("a", ["b", "c"]);
-        book.Note("z", new RollAnswer(IsMember: true, CountsCaller: false, 9, "z"), 0);
+        book.Note("z", new RollAnswer(IsMember: true, CountsCaller: false, 9, "z", NoOptions), 0);
         book.Note("y", None, 0);
 
         book.Decide(None, 0).Should().Be(RollDecision.Wait.Instance);
@@ -81,9 +82,9 @@ public sealed class RollBookTests
     public void Cluster_OfTwo_GivesWayWhereItIsTheLesser(int own, string ownLowest, int other, string otherLowest, bool yields)
     {
         var book = new RollBook("a", ["b", "c"]);
-        var member = new RollAnswer(IsMember: true, CountsCaller: false, own, ownLowest);
+        var member = new RollAnswer(IsMember: true, CountsCaller: false, own, ownLowest, NoOptions);
 
-        var decisions = Calls(book, ["c"], new RollAnswer(IsMember: true, CountsCaller: false, other, otherLowest), 12, member);
+        var decisions = Calls(book, ["c"], new RollAnswer(IsMember: true, CountsCaller: false, other, otherLowest, NoOptions), 12, member);
 
         decisions.OfType<RollDecision.Yield>().Any().Should().Be(yields);
         decisions.Take(5).Should().OnlyContain(decision => decision == RollDecision.Wait.Instance, "a view may be older than its cluster");
@@ -93,9 +94,9 @@ public sealed class RollBookTests
     public void Cluster_ThatCountsTheOther_NeverGivesWay()
     {
         var book = new RollBook("a", ["b", "c"]);
-        var member = new RollAnswer(IsMember: true, CountsCaller: false, 1, "a");
+        var member = new RollAnswer(IsMember: true, CountsCaller: false, 1, "a", NoOptions);
 
-        Calls(book, ["b"], new RollAnswer(IsMember: true, CountsCaller: true, 3, "a"), 20, member)
+        Calls(book, ["b"], new RollAnswer(IsMember: true, CountsCaller: true, 3, "a", NoOptions), 20, member)
             .Should().OnlyContain(decision => decision == RollDecision.Wait.Instance);
     }
 

@@ -29,7 +29,8 @@ public sealed class FabricSerializerTests : IDisposable
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
         new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a"), _actor),
         new GuardianFarewell("a guardian"),
-        new RollCall(-7), new RollAnswer(IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053"),
+        new RollCall(-7), new RollAnswer(
+            IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053", new Dictionary<string, string> { ["mode"] = "a5", ["job"] = "" }),
         .. ControlExamples.All(_actor),
     ];
 
@@ -196,6 +197,7 @@ public sealed class FabricSerializerTests : IDisposable
         {
             (AgentReport a, AgentReport b) => a.WantsReceipt == b.WantsReceipt && Reports.Same(a.Report, b.Report),
             (ControlAnswer a, ControlAnswer b) => ControlExamples.Same(a, b),
+            (RollAnswer a, RollAnswer b) => a with { Options = b.Options } == b && a.Options.OrderBy(one => one.Key).SequenceEqual(b.Options.OrderBy(one => one.Key)),
             _ => left.Equals(right),
         };
 
