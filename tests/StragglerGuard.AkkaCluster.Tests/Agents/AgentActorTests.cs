@@ -284,6 +284,50 @@ public sealed class AgentActorTests : IDisposable
         (await _port.FlushAsync(Patience.Limit)).Should().BeFalse();
     }
 
+    [Fact]
+    public async Task Port_WhoseSystemEnded_IsServedByTheNextOneAsIfNothingHadBeen()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        await Sent(1);
+        Task<bool> flush = _port.FlushAsync(Patience.Limit).AsTask();
+        IActorRef former = _port.Actor;
+        await former.GracefulStop(Patience.Limit);
+        _port.Report(Reports.Report(2));
+        (IActorRef way, ChannelReader<object> heard) = LoopbackSystems.Listen(_system, "next-way");
+
+        _port.StartAnew(_system, way, "next-agent");
+
+        _port.Actor.Should().NotBe(former);
+        (await Heard<AgentHello>(heard)).ReplyTo.Should().Be(_port.Actor);
+        Welcome("g");
+        (await Sent(2)).Select(report => report.Report.Sequence).Should().Equal([1, 2], "the guardian may not have got what the former one sent");
+        flush.IsCompleted.Should().BeFalse();
+        _port.Report(Reports.Report(3));
+        (await Sent(1)).Single().Report.Sequence.Should().Be(3, "reports wake the actor of now");
+        Receipt(3);
+        (await flush.WaitAsync(Patience.Limit)).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Flush_ThatIsGivenUp_AsksForReceiptsNoLonger()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        (await Sent(1)).Single().WantsReceipt.Should().BeTrue("there has been none yet");
+        Receipt(1);
+        _port.Report(Reports.Report(2));
+        (await Sent(1)).Single().WantsReceipt.Should().BeFalse();
+        (await _port.FlushAsync(TimeSpan.FromMilliseconds(20))).Should().BeFalse();
+        (await Sent(1)).Single().WantsReceipt.Should().BeTrue("somebody waited");
+        Pass(0);
+        Receipt(2);
+
+        _port.Report(Reports.Report(3));
+
+        (await Sent(1)).Single().WantsReceipt.Should().BeFalse();
+    }
+
     private void Pass(double seconds)
     {
         Interlocked.Add(ref _nowNs, (long)(seconds * 1e9));
