@@ -26,10 +26,13 @@ internal sealed class LoopbackFabric : FabricUnderTest
     private readonly List<ServedGuardian> _served = [];
     private readonly AkkaAgentFabric _agents;
 
+    /// <param name="membership">Of the agents. A member that is put out is to be gone soon.</param>
+    /// <param name="shown">What all show each other; null: no TLS.</param>
+    /// <param name="agentPort">Of the agents; null: a free one.</param>
     public LoopbackFabric(AgentMembership membership = AgentMembership.Clients, Certificates.Shown? shown = null, int? agentPort = null)
     {
         int port = LoopbackSystems.FreePort();
-        _section = LoopbackSystems.Section(shown, $"127.0.0.1:{port}") with { Agents = membership, Port = agentPort };
+        _section = LoopbackSystems.Section(shown, $"127.0.0.1:{port}") with { Agents = membership, Port = agentPort, FailureSeconds = 1, SettleSeconds = 1 };
         GuardianSection = _section with { Port = port };
         _agents = AkkaAgentFabric.Connect(LoopbackSystems.Options(_section), Note);
     }
