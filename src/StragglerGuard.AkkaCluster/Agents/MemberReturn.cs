@@ -6,8 +6,9 @@ using ClusterSettings = StragglerGuard.AkkaCluster.Settings.ClusterSettings;
 namespace StragglerGuard.AkkaCluster.Agents;
 
 /// <summary>
-/// Brings agents that are members back into the cluster that went on without them. An actor system that was put out ends, for nobody listens to
-/// it again under the same incarnation: another one takes its place, and joins.
+/// Brings agents that are members back into the cluster that went on without them, or that the guardians form anew. An actor system that was put
+/// out ends, for nobody listens to it again under the same incarnation, and so does one in whose cluster no guardian is left: another one takes
+/// its place, and joins.
 /// </summary>
 internal sealed class MemberReturn : IDisposable
 {
@@ -22,6 +23,7 @@ internal sealed class MemberReturn : IDisposable
     private readonly CancellationTokenSource _closing = new();
     private volatile ActorSystem _system;
     private volatile bool _isUp;
+    private volatile bool _hasSaidWhy;
     private string? _lastTrouble;
 
     /// <summary>Begins to watch.</summary>
@@ -84,6 +86,7 @@ internal sealed class MemberReturn : IDisposable
             if (_onBegun(system))
             {
                 _system = system;
+                _hasSaidWhy = false;
                 Watch(system, isFirst: false);
                 _lastTrouble = null;
                 return true;
@@ -124,12 +127,57 @@ internal sealed class MemberReturn : IDisposable
                 _onSaid("the guardians have this process among them again: its agents report what has waited");
             }
         });
-        cluster.RegisterOnMemberRemoved(() =>
+        cluster.RegisterOnMemberRemoved(() => SayWhy("the guardians heard nothing of this process, or it of them, and it was put out"));
+        system.ActorOf(
+            Props.Create(() => new LastGuardianWatch(() => LeaveOrphaned(system))).WithDispatcher("akka.actor.internal-dispatcher"),
+            $"{GuardNames.System}-guardians");
+    }
+
+    /// <summary>Guardians that come again form a cluster of their own, which this member would never hear of.</summary>
+    private void LeaveOrphaned(ActorSystem system)
+    {
+        if (CoordinatedShutdown.Get(system).ShutdownReason is null)
         {
-            if (!_closing.IsCancellationRequested)
+            SayWhy("the last guardian has left");
+            _ = CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClusterLeavingReason.Instance);
+        }
+    }
+
+    private void SayWhy(string why)
+    {
+        if (!_closing.IsCancellationRequested && !_hasSaidWhy)
+        {
+            _hasSaidWhy = true;
+            _onSaid($"{why}: the ranks of this process go on, its newest reports wait, and it joins again");
+        }
+    }
+}
+
+/// <summary>Tells when no guardian is left in the cluster that this system is a member of.</summary>
+internal sealed class LastGuardianWatch : ReceiveActor
+{
+    private readonly HashSet<UniqueAddress> _guardians = [];
+
+    /// <param name="onNoneLeft">Told once there were some and there is none.</param>
+    public LastGuardianWatch(Action onNoneLeft)
+    {
+        Receive<ClusterEvent.MemberRemoved>(removed =>
+        {
+            if (_guardians.Remove(removed.Member.UniqueAddress) && _guardians.Count == 0 && !Cluster.Get(Context.System).IsTerminated)
             {
-                _onSaid("the guardians heard nothing of this process, or it of them, and it was put out: its ranks go on, its newest reports wait, and it joins again");
+                onNoneLeft();
+            }
+        });
+        Receive<ClusterEvent.IMemberEvent>(change =>
+        {
+            if (change.Member.HasRole(GuardNames.GuardianRole))
+            {
+                _guardians.Add(change.Member.UniqueAddress);
             }
         });
     }
+
+    /// <inheritdoc/>
+    protected override void PreStart() => Cluster.Get(Context.System).Subscribe(
+        Self, ClusterEvent.InitialStateAsEvents, typeof(ClusterEvent.IMemberEvent));
 }

@@ -62,6 +62,27 @@ public sealed class MemberReturnTests
     }
 
     [Fact]
+    public async Task Member_WhoseLastGuardianLeaves_ReportsToTheOneThatComesAgain()
+    {
+        await using var fabric = new LoopbackFabric(AgentMembership.Members);
+        ServedGuardian first = await fabric.ServeAsync("first");
+        IGuardianPort guardian = first.OpenGuardian();
+        using IAgentPort agent = fabric.Agents.OpenAgent(Node, _ => { });
+        agent.Report(Reports.Report(1));
+        (await guardian.Reports.Next()).Sequence.Should().Be(1);
+        (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
+
+        await first.DisposeAsync();
+        await fabric.Hear("the last guardian has left");
+        agent.Report(Reports.Report(2));
+        guardian = (await fabric.ServeAsync("next")).OpenGuardian();
+
+        (await guardian.Reports.Next()).Sequence.Should().Be(2);
+        fabric.AkkaAgents.Guardian.Should().Be("next");
+        fabric.Said.Should().NotContain(said => said.Contains(PutOut), "it left by itself");
+    }
+
+    [Fact]
     public async Task Agents_ThatBeginAndEndWhileTheirProcessIsOut_AreHeardOrForgotten()
     {
         await using var fabric = new LoopbackFabric(AgentMembership.Members);
