@@ -147,6 +147,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     {
         long nowNs = NowNs;
         _port.TakeFlushes(_flushes);
+        _flushes.RemoveAll(static flush => flush.IsGivenUp);
         while (_window.TakesMore && _port.Waiting.Reader.TryRead(out NodeReport? report))
         {
             if (ReportSize.IsTooLarge(report))
@@ -168,17 +169,10 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         }
     }
 
-    private bool IsDone(FlushRequest flush)
-    {
-        if (_window.HasSettled(flush.Sequence)
-            && !(_port.Waiting.Reader.TryPeek(out NodeReport? oldest) && oldest.Sequence <= flush.Sequence))
-        {
-            flush.Done.TrySetResult(true);
-        }
-
-        // Or whoever waited has given up.
-        return flush.Done.Task.IsCompleted;
-    }
+    private bool IsDone(FlushRequest flush) =>
+        _window.HasSettled(flush.Sequence)
+        && !(_port.Waiting.Reader.TryPeek(out NodeReport? oldest) && oldest.Sequence <= flush.Sequence)
+        && flush.Done.TrySetResult(true);
 
     private void Send(NodeReport report, bool wantsReceipt) =>
         (_window.IsOnDetour ? _way : _intake).Tell(new AgentReport(report, wantsReceipt));
@@ -240,5 +234,9 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     }
 
     /// <summary>Somebody waits until all reports up to one are acknowledged. Not a message: it is taken from the port.</summary>
-    internal sealed record FlushRequest(long Sequence, TaskCompletionSource<bool> Done);
+    internal sealed record FlushRequest(long Sequence, TaskCompletionSource<bool> Done)
+    {
+        /// <summary>Nobody waits any more.</summary>
+        public bool IsGivenUp => Done.Task.IsCompleted;
+    }
 }
