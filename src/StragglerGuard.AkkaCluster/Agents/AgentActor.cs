@@ -53,13 +53,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     }
 
     /// <inheritdoc/>
-    protected override void PostStop()
-    {
-        foreach (FlushRequest flush in _flushes)
-        {
-            flush.Done.TrySetResult(false);
-        }
-    }
+    protected override void PostStop() => _port.GiveBack(_flushes);
 
     /// <inheritdoc/>
     protected override void OnReceive(object message)
@@ -93,10 +87,6 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 break;
             case PlanOffered offered:
                 Deliver(offered.Offer);
-                break;
-            case FlushRequest flush:
-                _flushes.Add(flush);
-                SendWaiting();
                 break;
             case DisassociatedEvent ended when ended.RemoteAddress == _intake.Path.Address:
                 _window.LoseTouch(NowNs);
@@ -156,6 +146,8 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
     private void SendWaiting()
     {
         long nowNs = NowNs;
+        _port.TakeFlushes(_flushes);
+        _flushes.RemoveAll(static flush => flush.IsGivenUp);
         while (_window.TakesMore && _port.Waiting.Reader.TryRead(out NodeReport? report))
         {
             if (ReportSize.IsTooLarge(report))
@@ -223,7 +215,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         Context.Stop(Self);
     }
 
-    /// <summary>Reports wait at the port.</summary>
+    /// <summary>Reports, or somebody who waits for receipts, wait at the port.</summary>
     internal sealed class ReportsWaiting
     {
         public static readonly ReportsWaiting Instance = new();
@@ -241,6 +233,10 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         public static readonly Leave Instance = new();
     }
 
-    /// <summary>Somebody waits until all reports up to one are acknowledged.</summary>
-    internal sealed record FlushRequest(long Sequence, TaskCompletionSource<bool> Done);
+    /// <summary>Somebody waits until all reports up to one are acknowledged. Not a message: it is taken from the port.</summary>
+    internal sealed record FlushRequest(long Sequence, TaskCompletionSource<bool> Done)
+    {
+        /// <summary>Nobody waits any more.</summary>
+        public bool IsGivenUp => Done.Task.IsCompleted;
+    }
 }

@@ -1,10 +1,14 @@
+using System.Collections.Concurrent;
 using Akka.Actor;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.AkkaCluster.Agents;
 
-/// <summary>One node's way to the guardian: keeps the newest reports until its <see cref="AgentActor"/> can send them.</summary>
+/// <summary>
+/// One node's way to the guardian: keeps the newest reports until its <see cref="AgentActor"/> can send them. It outlives that actor, which
+/// may be started anew, in another actor system, too.
+/// </summary>
 internal sealed class AgentPort : IAgentPort
 {
     /// <summary>Reports that wait where there is no guardian; then the oldest gives way.</summary>
@@ -12,12 +16,13 @@ internal sealed class AgentPort : IAgentPort
 
     private const long Never = long.MinValue;
 
-    private IActorRef _actor = ActorRefs.Nobody;
+    private readonly ConcurrentQueue<AgentActor.FlushRequest> _flushes = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile IActorRef _actor = ActorRefs.Nobody;
     private long _newest = Never;
     private long _receiptNs = Never;
     private int _isWoken;
     private int _isClosed;
-    private int _hasEnded;
     private volatile string? _guardian;
 
     /// <param name="node">The node that reports.</param>
@@ -48,8 +53,8 @@ internal sealed class AgentPort : IAgentPort
 
     public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
 
-    /// <summary>Whether its actor has said goodbye: nothing is sent for it any more.</summary>
-    public bool HasEnded => Volatile.Read(ref _hasEnded) != 0;
+    /// <summary>Completes when its actor has said goodbye: nothing is sent for it any more.</summary>
+    public Task Ended => _ended.Task;
 
     public IActorRef Actor => _actor;
 
@@ -66,16 +71,31 @@ internal sealed class AgentPort : IAgentPort
     public void Start(ActorSystem system, IActorRef way, string name) =>
         _actor = system.ActorOf(Props.Create(() => new AgentActor(this, way)), name);
 
+    /// <summary>
+    /// Starts another actor, the former one's system having ended: what that one had sent and not had acknowledged is sent again, and what
+    /// waited goes on waiting for the guardian, which is to be found by the new way.
+    /// </summary>
+    public void StartAnew(ActorSystem system, IActorRef way, string name)
+    {
+        Window.Farewell(NowNs());
+        Start(system, way, name);
+
+        // Who reported, or closes this, may just have told the former one.
+        _actor.Tell(AgentActor.ReportsWaiting.Instance, ActorRefs.NoSender);
+        Interlocked.MemoryBarrier();
+        if (IsClosed)
+        {
+            _actor.Tell(AgentActor.Leave.Instance, ActorRefs.NoSender);
+        }
+    }
+
     /// <inheritdoc/>
     public void Report(NodeReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
         Waiting.Enqueue(report);
         Interlocked.Exchange(ref _newest, report.Sequence);
-        if (Interlocked.Exchange(ref _isWoken, 1) == 0)
-        {
-            _actor.Tell(AgentActor.ReportsWaiting.Instance, ActorRefs.NoSender);
-        }
+        Wake();
     }
 
     /// <inheritdoc/>
@@ -93,14 +113,15 @@ internal sealed class AgentPort : IAgentPort
         }
 
         var done = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _actor.Tell(new AgentActor.FlushRequest(newest, done), ActorRefs.NoSender);
+        _flushes.Enqueue(new AgentActor.FlushRequest(newest, done));
+        Wake();
         try
         {
             return await done.Task.WaitAsync(timeout).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            return false;
+            return !done.TrySetResult(false) && await done.Task.ConfigureAwait(false);
         }
     }
 
@@ -117,13 +138,44 @@ internal sealed class AgentPort : IAgentPort
     /// <summary>The actor is about to look: whatever is handed over from now on wakes it anew.</summary>
     public void IsWoken() => Interlocked.Exchange(ref _isWoken, 0);
 
+    /// <summary>Moves those who wait for receipts to the actor.</summary>
+    public void TakeFlushes(List<AgentActor.FlushRequest> flushes)
+    {
+        while (_flushes.TryDequeue(out AgentActor.FlushRequest? flush))
+        {
+            flushes.Add(flush);
+        }
+    }
+
+    /// <summary>The actor ends: those who wait go on waiting for the next one, where there is to be one.</summary>
+    public void GiveBack(List<AgentActor.FlushRequest> flushes)
+    {
+        foreach (AgentActor.FlushRequest flush in flushes)
+        {
+            _flushes.Enqueue(flush);
+        }
+
+        while (IsClosed && _flushes.TryDequeue(out AgentActor.FlushRequest? flush))
+        {
+            flush.Done.TrySetResult(false);
+        }
+    }
+
     public void ShowWelcome(string guardian, long nowNs)
     {
         _guardian = guardian;
         Interlocked.CompareExchange(ref _receiptNs, nowNs, Never);
     }
 
-    public void ShowEnd() => Volatile.Write(ref _hasEnded, 1);
+    public void ShowEnd() => _ended.TrySetResult();
 
     public void ShowReceipt(long nowNs) => Interlocked.Exchange(ref _receiptNs, nowNs);
+
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _isWoken, 1) == 0)
+        {
+            _actor.Tell(AgentActor.ReportsWaiting.Instance, ActorRefs.NoSender);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Remote;
@@ -15,27 +16,53 @@ namespace StragglerGuard.AkkaCluster.Agents;
 /// The agents' half of the fabric over Akka.NET: reports go to whichever guardian of <see cref="StragglerGuardOptions.Cluster"/> decides,
 /// plans come back. While none does, the newest 256 reports of each agent wait; the training job never does.
 /// </summary>
+/// <remarks>
+/// A process whose agents are members, and that the guardians put out because nothing was heard of it, joins them again by itself, and says both.
+/// Its ranks, which have an actor system of their own, don't notice.
+/// </remarks>
 public sealed class AkkaAgentFabric : IAgentFabric
 {
+    /// <summary>Goodbyes take no longer than this; then the guardian forgets the silent.</summary>
     private static readonly TimeSpan s_leaveLimit = TimeSpan.FromSeconds(2);
+
     private static long s_started;
 
-    private readonly ActorSystem _system;
     private readonly bool _ownsSystem;
-    private readonly IActorRef _way;
+    private readonly Props _wayProps;
+    private readonly Action<string> _onSaid;
     private readonly Refusals _refusals = new();
     private readonly Lock _gate = new();
     private readonly List<AgentPort> _ports = [];
+    private readonly List<RankCrew> _crews = [];
     private readonly Lazy<Task> _closing;
+    private readonly MemberReturn? _return;
+    private ActorSystem _system;
+    private IActorRef _way;
+    private ActorSystem? _ranks;
     private bool _isClosed;
 
-    private AkkaAgentFabric(ActorSystem system, bool ownsSystem, Props way)
+    /// <summary>Uses a system of somebody else's.</summary>
+    private AkkaAgentFabric(ActorSystem system, Props way)
     {
         _system = system;
-        _ownsSystem = ownsSystem;
+        _wayProps = way;
+        _onSaid = static _ => { };
         _way = system.ActorOf(way, NameOf("way"));
         _closing = new Lazy<Task>(CloseAsync);
     }
+
+    /// <summary>Has a system of its own, which was just started.</summary>
+    private AkkaAgentFabric(ActorSystem system, Props way, ClusterSettings settings, Action<string> onSaid)
+        : this(system, way)
+    {
+        _ownsSystem = true;
+        _onSaid = onSaid;
+        _return = settings.Role == ClusterRole.AgentMember ? new MemberReturn(settings, system, TryCarry, Say) : null;
+    }
+
+    /// <summary>How long <see cref="DisposeAsync"/> takes at most.</summary>
+    /// <value>5 s.</value>
+    public static TimeSpan EndLimit { get; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Messages that came and could not be read: damaged, unknown, or of a newer program. They are ignored.</summary>
     public long MessagesRefused => _refusals.Total;
@@ -51,12 +78,27 @@ public sealed class AkkaAgentFabric : IAgentFabric
     public TimeSpan? SinceReceipt =>
         Ports().Select(port => port.SinceReceiptNs).Min() is { } ns ? TimeSpan.FromMicroseconds(ns / 1_000) : null;
 
-    /// <summary>The system that carries it.</summary>
-    internal ActorSystem System => _system;
+    /// <summary>The system that carries it now; another one after it was put out of the cluster.</summary>
+    internal ActorSystem System
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _system;
+            }
+        }
+    }
+
+    /// <summary>As <see cref="EndLimit"/>, of this one.</summary>
+    internal TimeSpan EndMax { get; set; } = EndLimit;
 
     /// <summary>Starts an actor system for the agents of this process: a client of the guardians, or a member of their cluster.</summary>
     /// <param name="options"><see cref="StragglerGuardOptions.Cluster"/> names the guardians.</param>
-    /// <param name="onSaid">Takes warnings, in a sentence each, on a thread of the system; null: nobody hears them.</param>
+    /// <param name="onSaid">
+    /// Takes warnings, in a sentence each, on a thread of the system: also that this process was put out of the cluster, and that it is back; null:
+    /// nobody hears them.
+    /// </param>
     /// <returns>At once, whether or not a guardian can be reached.</returns>
     /// <exception cref="ArgumentException">Options that don't hold; the message has a line for each.</exception>
     /// <exception cref="EndpointUnavailableException">The port is in use or not allowed, or the address is not this machine's.</exception>
@@ -65,19 +107,14 @@ public sealed class AkkaAgentFabric : IAgentFabric
         ArgumentNullException.ThrowIfNull(options);
         bool isMember = options.Cluster.Agents == AgentMembership.Members;
         ClusterSettings settings = ClusterSettings.ReadOrThrow(options, isMember ? ClusterRole.AgentMember : ClusterRole.AgentClient);
-        ActorSystem system = GuardActorSystem.Create(settings, onSaid ?? (_ => { }));
-        var fabric = new AkkaAgentFabric(system, ownsSystem: true, isMember ? MemberProps() : ClientProps([.. settings.Guardians]));
-        if (isMember && onSaid is not null)
-        {
-            Cluster.Get(system).RegisterOnMemberRemoved(() => fabric.SayWhenPutOut(onSaid));
-        }
-
-        return fabric;
+        Action<string> said = onSaid ?? (static _ => { });
+        return new AkkaAgentFabric(
+            GuardActorSystem.Create(settings, said), isMember ? MemberProps() : ClientProps([.. settings.Guardians]), settings, said);
     }
 
     /// <summary>
     /// Uses a system of somebody else's, which stays theirs: a member of the guardians' cluster, or one that has remoting and becomes
-    /// their client.
+    /// their client. A member that is put out is not heard until its owner has another system joined: it is not ours to end.
     /// </summary>
     /// <exception cref="ArgumentException">A system that can't reach others, or one without guardians in the options.</exception>
     internal static AkkaAgentFabric Join(ActorSystem system, StragglerGuardOptions options)
@@ -88,7 +125,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         IActorRefProvider provider = ((ExtendedActorSystem)system).Provider;
         if (provider is IClusterActorRefProvider)
         {
-            return new AkkaAgentFabric(system, ownsSystem: false, MemberProps());
+            return new AkkaAgentFabric(system, MemberProps());
         }
 
         if (provider is not IRemoteActorRefProvider)
@@ -101,7 +138,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         Address[] guardians =
             [.. options.Cluster.GuardianEndpoints.Select(guardian => Address.Parse(SystemConfig.AddressOf(guardian, isEncrypted)))];
         return guardians.Length > 0
-            ? new AkkaAgentFabric(system, ownsSystem: false, ClientProps(guardians))
+            ? new AkkaAgentFabric(system, ClientProps(guardians))
             : throw new ArgumentException("cluster.guardians: empty; at least one guardian is needed, as host:port", nameof(options));
     }
 
@@ -113,15 +150,26 @@ public sealed class AkkaAgentFabric : IAgentFabric
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            _ports.RemoveAll(former => former.HasEnded);
-            port.Start(_system, _way, NameOf("agent"));
+            _ports.RemoveAll(former => former.Ended.IsCompleted);
+            try
+            {
+                port.Start(_system, _way, NameOf("agent"));
+            }
+            catch (InvalidOperationException) when (_return is not null && CoordinatedShutdown.Get(_system).ShutdownReason is not null)
+            {
+                // It was just put out: the next system carries this one with the others.
+            }
+
             _ports.Add(port);
         }
 
         return port;
     }
 
-    /// <summary>Runs ranks of this process, each on a thread of its own, until each has ended.</summary>
+    /// <summary>
+    /// Runs ranks of this process, each on a background thread of its own, until each has ended. They go on whatever becomes of the connection to
+    /// the guardians.
+    /// </summary>
     /// <param name="ranks">What each does, at the index of its slot.</param>
     /// <returns>The ranks while they run.</returns>
     public RankCrew RunRanks(IReadOnlyList<IRankWork> ranks)
@@ -130,11 +178,22 @@ public sealed class AkkaAgentFabric : IAgentFabric
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            return RankCrew.Start(_system, NameOf("ranks"), ranks);
+            ActorSystem system = _ownsSystem ? _ranks ??= GuardActorSystem.CreateForRanks(Say) : _system;
+            RankCrew crew = RankCrew.Start(system, NameOf("ranks"), ranks);
+            _crews.RemoveAll(former => former.Ended.IsCompleted);
+            _crews.Add(crew);
+            return crew;
         }
     }
 
-    /// <summary>Says goodbye for every agent, and ends the actor system where it was started here.</summary>
+    /// <summary>
+    /// Says goodbye for every agent, ends the ranks after the step they are in, and leaves the cluster, all of it where the actor system was started
+    /// here, within <see cref="EndLimit"/>.
+    /// </summary>
+    /// <remarks>
+    /// What takes longer, such as a rank that waits in a collective for others that are gone, is left behind, and what it is told to whoever hears the
+    /// warnings: nothing of it keeps the process from ending. It ends by itself once it can.
+    /// </remarks>
     public ValueTask DisposeAsync() => new(_closing.Value);
 
     private static Props MemberProps() => Props.Create(() => new MemberWay());
@@ -143,18 +202,39 @@ public sealed class AkkaAgentFabric : IAgentFabric
 
     private static string NameOf(string part) => $"{GuardNames.System}-{part}-{Interlocked.Increment(ref s_started)}";
 
-    /// <summary>Whoever was put out is not listened to again under the same incarnation.</summary>
-    private void SayWhenPutOut(Action<string> onSaid)
+    /// <summary>Has a system that was just started carry the agents of the one that has ended.</summary>
+    /// <returns>False where this closes.</returns>
+    private bool TryCarry(ActorSystem system)
     {
         lock (_gate)
         {
             if (_isClosed)
             {
-                return;
+                return false;
             }
-        }
 
-        onSaid("the guardians heard nothing of this process and put it out: its agents are not heard until it is started again; its ranks go on");
+            _system = system;
+            _way = system.ActorOf(_wayProps, NameOf("way"));
+            _ports.RemoveAll(port => port.Ended.IsCompleted);
+            foreach (AgentPort port in _ports)
+            {
+                port.StartAnew(system, _way, NameOf("agent"));
+            }
+
+            return true;
+        }
+    }
+
+    private void Say(string what)
+    {
+        try
+        {
+            _onSaid(what);
+        }
+        catch (Exception)
+        {
+            // Who would be told that is the one that failed.
+        }
     }
 
     private AgentPort[] Ports()
@@ -167,34 +247,52 @@ public sealed class AkkaAgentFabric : IAgentFabric
 
     private async Task CloseAsync()
     {
-        AgentPort[] ports;
         lock (_gate)
         {
             _isClosed = true;
-            ports = [.. _ports];
         }
 
+        _return?.Dispose();
+        Task ended = EndAsync();
+        try
+        {
+            await ended.WaitAsync(EndMax).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            int ranks = _ownsSystem ? _crews.Sum(crew => crew.Running) : 0;
+            string left = ranks > 0
+                ? $"{ranks} {(ranks == 1 ? "rank is" : "ranks are")} in a step that does not end"
+                : "its actor system is not done leaving";
+            Say(string.Create(CultureInfo.InvariantCulture, $"the agents of this process ended after {EndMax.TotalSeconds:0.#} s without waiting further: {left}"));
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        AgentPort[] ports = Ports();
         foreach (AgentPort port in ports)
         {
             port.Dispose();
         }
 
-        try
-        {
-            await Task.WhenAll(ports.Select(port => port.Actor.WatchAsync())).WaitAsync(s_leaveLimit).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // Their last words are lost; the guardian forgets the silent.
-        }
-
+        Task ranksEnded = _ranks is null ? Task.CompletedTask : EndAsync(_ranks);
+        await Task.WhenAny(
+            Task.WhenAll(ports.Select(port => port.Ended)), _system.WhenTerminated, Task.Delay(s_leaveLimit)).ConfigureAwait(false);
         if (_ownsSystem)
         {
-            await _system.Terminate().ConfigureAwait(false);
+            await Task.WhenAll(EndAsync(_system), ranksEnded, _return?.Over ?? Task.CompletedTask).ConfigureAwait(false);
         }
         else
         {
             _system.Stop(_way);
         }
+    }
+
+    /// <summary>Ends a system of ours. Its shutdown gives up on actors that don't end; they are waited for all the same.</summary>
+    private static async Task EndAsync(ActorSystem system)
+    {
+        await system.Terminate().ConfigureAwait(false);
+        await system.WhenTerminated.ConfigureAwait(false);
     }
 }

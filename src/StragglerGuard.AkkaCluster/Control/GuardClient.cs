@@ -186,7 +186,8 @@ public sealed class GuardClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks no more; whoever waits for an answer gets none.</summary>
+    /// <summary>Asks no more; whoever waits for an answer gets none. Takes 5 s at most.</summary>
+    /// <remarks>A listener that does not come back is left behind with its thread, which does not keep the process, and is the <see cref="LastFault"/>.</remarks>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -194,8 +195,28 @@ public sealed class GuardClient : IAsyncDisposable
             return;
         }
 
-        // PostStop gives those who wait their answer.
-        await _caller.GracefulStop(s_stopLimit).ConfigureAwait(false);
+        try
+        {
+            await EndAsync().WaitAsync(s_stopLimit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _lastFault = "a listener has not come back: it was left behind when this client was closed";
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        try
+        {
+            // PostStop gives those who wait their answer.
+            await _caller.GracefulStop(s_stopLimit).ConfigureAwait(false);
+        }
+        catch (TaskCanceledException)
+        {
+            // A listener holds it up; the rest ends all the same.
+        }
+
         await _system.Terminate().ConfigureAwait(false);
     }
 

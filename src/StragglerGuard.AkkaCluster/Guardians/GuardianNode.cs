@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Akka.Actor;
 using Akka.Cluster;
@@ -41,6 +42,8 @@ public sealed class GuardianNode : IAsyncDisposable
     private GuardianStanding _standing;
     private long _standingSinceNs = MonotonicClock.NowNs();
     private int _disposed;
+    private Task? _ending;
+    private volatile string _left = "";
 
     private GuardianNode(StragglerGuardOptions options, ClusterSettings settings, GuardianPost post, ActorSystem system)
     {
@@ -182,17 +185,45 @@ public sealed class GuardianNode : IAsyncDisposable
         ? await MetricsEndpoint.StartAsync(_exposition, IPAddress.Parse(address), port).ConfigureAwait(false)
         : null;
 
-    /// <summary>Leaves in order: hands over if it decides, gives the ledger back, tells the others.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            await _running.ConfigureAwait(false);
-            return;
-        }
+    /// <summary>How long <see cref="DisposeAsync"/> takes at most.</summary>
+    /// <value>15 s.</value>
+    public static TimeSpan EndLimit { get; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>As <see cref="EndLimit"/>, of this one.</summary>
+    internal TimeSpan EndMax { get; set; } = EndLimit;
+
+    /// <summary>Leaves in order: hands over if it decides, gives the ledger back, tells the others; within <see cref="EndLimit"/>.</summary>
+    /// <remarks>
+    /// What takes longer, such as a database that does not answer, is left behind, and <see cref="Complained"/> is told what it is: nothing of it
+    /// keeps the process from ending. It ends by itself once it can; only then is <see cref="Standing"/> <see cref="GuardianStanding.Left"/>.
+    /// </remarks>
+    public ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            return new ValueTask(_ending ??= Task.Run(EndWithinLimitAsync));
+        }
+    }
+
+    private async Task EndWithinLimitAsync()
+    {
+        Task ended = EndAsync();
+        try
+        {
+            await ended.WaitAsync(EndMax).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Complain(string.Create(CultureInfo.InvariantCulture, $"it ended after {EndMax.TotalSeconds:0.#} s without waiting further: {_left}"));
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        Interlocked.Exchange(ref _disposed, 1);
         await _closing.CancelAsync().ConfigureAwait(false);
         ActorSystem system = System;
+        _left = "it has not left the other guardians in order, who find out by themselves";
         try
         {
             await CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClrExitReason.Instance).WaitAsync(LeaveMax).ConfigureAwait(false);
@@ -202,9 +233,13 @@ public sealed class GuardianNode : IAsyncDisposable
             // The others find out by themselves.
         }
 
+        // The shutdown gives up on actors that don't end; they are waited for all the same.
+        _left = "its actor system has not ended";
         await system.Terminate().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        await system.WhenTerminated.ConfigureAwait(false);
+        _left = "its ledger is not given back, and may stay claimed for as long as this process runs";
         await _post.ReleasedAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
         ShowStanding();
         _exposition.Dispose();
         _post.Instruments.Dispose();

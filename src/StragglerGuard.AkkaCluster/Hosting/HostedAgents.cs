@@ -29,8 +29,8 @@ internal sealed partial class HostedAgents : IAgentFabric, IHostedService
     /// <exception cref="EndpointUnavailableException">The port is taken or the address is not this machine's.</exception>
     public Task StartAsync(CancellationToken cancellationToken) => Task.Run(() => _ = Fabric, cancellationToken);
 
-    /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+    /// <summary>Says goodbye, within <see cref="AkkaAgentFabric.EndLimit"/>, or less where the host waits no longer.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => HostPatience.WaitAsync(DisposeAsync().AsTask(), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -41,20 +41,25 @@ public sealed partial class HostedGuardian : IHostedService, IAsyncDisposable
         _metrics = await node.ServeMetricsAsync().ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+    /// <summary>Leaves in order, within <see cref="GuardianNode.EndLimit"/>, or less where the host waits no longer.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => HostPatience.WaitAsync(DisposeAsync().AsTask(), cancellationToken);
 
     /// <summary>Leaves in order, where the host has not had it do so.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _metrics, null) is { } metrics)
+        try
         {
-            await metrics.DisposeAsync().ConfigureAwait(false);
+            if (Interlocked.Exchange(ref _metrics, null) is { } metrics)
+            {
+                await metrics.DisposeAsync().ConfigureAwait(false);
+            }
         }
-
-        if (Interlocked.Exchange(ref _node, null) is { } node)
+        finally
         {
-            await node.DisposeAsync().ConfigureAwait(false);
+            if (Interlocked.Exchange(ref _node, null) is { } node)
+            {
+                await node.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
 

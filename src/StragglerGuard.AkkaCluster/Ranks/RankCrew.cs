@@ -25,6 +25,9 @@ public sealed class RankCrew
     /// <summary>Asks all ranks to end after the step they are in. One that waits for others in a collective ends when that does.</summary>
     public void Stop() => _supervisor.Tell(RankActor.StopRank.Instance, ActorRefs.NoSender);
 
+    /// <summary>Ranks that have not ended.</summary>
+    internal int Running => _endings.Running;
+
     internal static RankCrew Start(ActorSystem system, string name, IReadOnlyList<IRankWork> ranks)
     {
         foreach (IRankWork work in ranks)
@@ -56,6 +59,9 @@ internal sealed class RankEndings
     }
 
     public Task<IReadOnlyList<RankEnd>> All { get; }
+
+    /// <summary>Ranks that have not ended.</summary>
+    public int Running => _ends.Count(end => !end.Task.IsCompleted);
 
     public Task<RankEnd> Of(int slot)
     {

@@ -44,6 +44,12 @@ internal static class GuardActorSystem
         }
     }
 
+    /// <summary>Starts one for the ranks of this process, which reaches nobody and is reached by nobody.</summary>
+    /// <param name="onSaid">As of <see cref="Create"/>.</param>
+    public static ActorSystem CreateForRanks(Action<string> onSaid) => ActorSystem.Create(
+        $"{GuardNames.System}-ranks",
+        ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(SystemConfig.Ranks), new GuardLogSetup(onSaid)));
+
     private static SocketException? RefusalIn(Exception failed) =>
         failed as SocketException
         ?? (failed is AggregateException several

@@ -33,6 +33,13 @@ internal static class SystemConfig
         .WithFallback(DistributedPubSub.DefaultConfig())
         .WithFallback(ClusterSingleton.DefaultConfig());
 
+    /// <summary>Of a system that reaches nobody, in which ranks run: it outlives what connects this process to others.</summary>
+    public static Config Ranks => ConfigurationFactory
+        .ParseString("akka.actor.provider = local")
+        .WithFallback(ConfigurationFactory.ParseString(Closed))
+        .WithFallback(Quiet)
+        .WithFallback(ConfigurationFactory.ParseString(Dispatchers));
+
     /// <summary>What a system of somebody else's lacks: how messages are written, and the dispatcher of ranks.</summary>
     /// <remarks>To be put under the system's own configuration, which wins.</remarks>
     public static Config Embedded { get; } = ConfigurationFactory.ParseString($$"""
@@ -146,7 +153,6 @@ internal static class SystemConfig
         string seeds = role == ClusterRole.Guardian
             ? "" : string.Join(", ", section.GuardianEndpoints.Select(guardian => $"\"{AddressOf(guardian, isEncrypted)}\""));
 
-        // A guardian that was put out begins anew. The ranks of a training process may be actors of its system: they must not end with a membership.
         string name = role == ClusterRole.Guardian ? GuardNames.GuardianRole : GuardNames.AgentRole;
         // A guardian that was put out need not be waited for: its claim keeps the next one from the ledger for as long as it may still write.
         return $$"""
@@ -161,7 +167,7 @@ internal static class SystemConfig
               periodic-tasks-initial-delay = 200 ms
               allow-weakly-up-members = off
               log-info = off
-              run-coordinated-shutdown-when-down = {{OnOff(role == ClusterRole.Guardian)}}
+              run-coordinated-shutdown-when-down = on
               failure-detector {
                 heartbeat-interval = 200 ms
                 acceptable-heartbeat-pause = {{Seconds(section.FailureSeconds)}}

@@ -8,7 +8,7 @@ public enum AgentMembership
 
     /// <summary>
     /// As members that don't decide: for small fleets, whose agents then hear at once where the guardian is. One that nothing was heard of is
-    /// put out, and not heard until its process is started again; its ranks go on.
+    /// put out, and joins again by itself; its ranks go on, and its newest reports wait.
     /// </summary>
     Members = 1,
 }

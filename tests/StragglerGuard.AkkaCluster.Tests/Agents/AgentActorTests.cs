@@ -179,7 +179,8 @@ public sealed class AgentActorTests : IDisposable
         _port.Report(Reports.Report(1));
         await Sent(1);
         Receipt(1);
-        await Heard<AgentHello>(_way);
+        (await _way.Next(2)).Select(said => said.GetType()).Should().BeEquivalentTo(
+            [typeof(AgentHello), typeof(WayServes)], options => options.WithoutStrictOrdering(), "the welcome may come before the first look around");
         Pass(1);
 
         _port.Actor.Tell(new DisassociatedEvent(_port.Actor.Path.Address, new Address("akka.tcp", "another", "127.0.0.1", 1), false));
@@ -282,6 +283,54 @@ public sealed class AgentActorTests : IDisposable
         _port.Report(Reports.Report(21));
         _port.ReportsDropped.Should().Be(1);
         (await _port.FlushAsync(Patience.Limit)).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Port_WhoseSystemEnded_IsServedByTheNextOneAsIfNothingHadBeen()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        await Sent(1);
+        Task<bool> flush = _port.FlushAsync(Patience.Limit).AsTask();
+        IActorRef former = _port.Actor;
+        await former.GracefulStop(Patience.Limit);
+        _port.Report(Reports.Report(2));
+        (IActorRef way, ChannelReader<object> heard) = LoopbackSystems.Listen(_system, "next-way");
+
+        _port.StartAnew(_system, way, "next-agent");
+
+        _port.Actor.Should().NotBe(former);
+        (await Heard<AgentHello>(heard)).ReplyTo.Should().Be(_port.Actor);
+        Welcome("g");
+        (await Sent(2)).Select(report => report.Report.Sequence).Should().Equal([1, 2], "the guardian may not have got what the former one sent");
+        flush.IsCompleted.Should().BeFalse();
+        _port.Report(Reports.Report(3));
+        (await Sent(1)).Single().Report.Sequence.Should().Be(3, "reports wake the actor of now");
+        Receipt(3);
+        (await flush.WaitAsync(Patience.Limit)).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task Flush_ThatIsGivenUp_AsksForReceiptsNoLonger()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        (await Sent(1)).Single().WantsReceipt.Should().BeTrue("there has been none yet");
+        Receipt(1);
+        _port.Report(Reports.Report(2));
+        (await Sent(1)).Single().WantsReceipt.Should().BeFalse();
+        (await _port.FlushAsync(TimeSpan.Zero)).Should().BeFalse();
+
+        _port.Report(Reports.Report(3));
+
+        AgentReport sent;
+        do
+        {
+            // It may have asked by the second one before it was given up.
+            sent = (await Sent(1)).Single();
+        }
+        while (sent.Report.Sequence < 3);
+        sent.WantsReceipt.Should().BeFalse();
     }
 
     private void Pass(double seconds)

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Akka.Actor;
-using Akka.Cluster;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Ranks;
@@ -119,30 +118,6 @@ public sealed class AkkaAgentFabricTests
     }
 
     [Fact]
-    public async Task Ranks_OfAMemberThatIsPutOut_GoOn()
-    {
-        await using var fabric = new LoopbackFabric(AgentMembership.Members);
-        ServedGuardian served = await fabric.ServeAsync("first");
-        ActorSystem system = fabric.AkkaAgents.System;
-        Cluster member = Cluster.Get(system);
-        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        member.RegisterOnMemberUp(() => up.TrySetResult());
-        await up.Task.WaitAsync(Patience.Limit);
-        Task gone = (await system.ActorSelection("/system/cluster").ResolveOne(Patience.Limit)).WatchAsync();
-        using var steps = new SemaphoreSlim(0);
-        RankCrew crew = fabric.AkkaAgents.RunRanks([new Stepwise(steps, last: 3)]);
-        steps.Release();
-
-        served.PutOut(member.SelfAddress);
-        await gone.WaitAsync(Patience.Limit);
-
-        CoordinatedShutdown.Get(system).ShutdownReason.Should().BeNull("the ranks of this process are its actors");
-        fabric.Said.Should().ContainSingle(said => said.StartsWith("the guardians heard nothing of this process and put it out"));
-        steps.Release(2);
-        (await crew.EndOf(0).WaitAsync(Patience.Limit)).Should().Be(new RankEnd(0, Cause: null, Steps: 3));
-    }
-
-    [Fact]
     public async Task Agents_ThatHaveEnded_AreForgottenWhenTheNextOneBegins()
     {
         await using var fabric = new LoopbackFabric();
@@ -182,17 +157,6 @@ public sealed class AkkaAgentFabricTests
         await fabric.DisposeAsync();
 
         fabric.Invoking(f => f.OpenAgent(Node, _ => { })).Should().Throw<ObjectDisposedException>();
-    }
-
-    private sealed class Stepwise(SemaphoreSlim steps, int last) : IRankWork
-    {
-        private int _taken;
-
-        public bool Advance()
-        {
-            steps.Wait(Patience.Limit).Should().BeTrue();
-            return ++_taken < last;
-        }
     }
 
     private sealed class Nothing : IRankWork

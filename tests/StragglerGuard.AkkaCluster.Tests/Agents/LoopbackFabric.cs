@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Tools.Client;
@@ -24,19 +26,25 @@ internal sealed class LoopbackFabric : FabricUnderTest
     private readonly List<ServedGuardian> _served = [];
     private readonly AkkaAgentFabric _agents;
 
-    public LoopbackFabric(AgentMembership membership = AgentMembership.Clients, Certificates.Shown? shown = null)
+    /// <param name="membership">Of the agents. A member that is put out is to be gone soon.</param>
+    /// <param name="shown">What all show each other; null: no TLS.</param>
+    /// <param name="agentPort">Of the agents; null: a free one.</param>
+    public LoopbackFabric(AgentMembership membership = AgentMembership.Clients, Certificates.Shown? shown = null, int? agentPort = null)
     {
         int port = LoopbackSystems.FreePort();
-        _section = LoopbackSystems.Section(shown, $"127.0.0.1:{port}") with { Agents = membership };
+        _section = LoopbackSystems.Section(shown, $"127.0.0.1:{port}") with { Agents = membership, Port = agentPort, FailureSeconds = 1, SettleSeconds = 1 };
         GuardianSection = _section with { Port = port };
-        _agents = AkkaAgentFabric.Connect(LoopbackSystems.Options(_section), Said.Enqueue);
+        _agents = AkkaAgentFabric.Connect(LoopbackSystems.Options(_section), Note);
     }
 
     public override IAgentFabric Agents => _agents;
 
     public AkkaAgentFabric AkkaAgents => _agents;
 
-    public System.Collections.Concurrent.ConcurrentQueue<string> Said { get; } = [];
+    public ConcurrentQueue<string> Said { get; } = [];
+
+    /// <summary>The same as it comes.</summary>
+    public Channel<string> Sayings { get; } = Channel.CreateUnbounded<string>();
 
     public override int ReportsPending => AgentPort.WaitingMax;
 
@@ -52,6 +60,14 @@ internal sealed class LoopbackFabric : FabricUnderTest
         return served;
     }
 
+    /// <summary>Waits until something is said that contains the words.</summary>
+    public async Task Hear(string words)
+    {
+        while (!(await Sayings.Reader.Next()).Contains(words))
+        {
+        }
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await _agents.DisposeAsync();
@@ -59,6 +75,12 @@ internal sealed class LoopbackFabric : FabricUnderTest
         {
             await served.DisposeAsync();
         }
+    }
+
+    private void Note(string said)
+    {
+        Said.Enqueue(said);
+        Sayings.Writer.TryWrite(said);
     }
 }
 

@@ -159,6 +159,28 @@ public sealed class GuardClientTests
         await client.Invoking(closed => closed.StatusAsync(Job)).Should().ThrowAsync<ObjectDisposedException>();
     }
 
+    [Fact]
+    public async Task Client_WhoseListenerDoesNotComeBack_ClosesInTimeAndSaysSo()
+    {
+        await using GuardiansUnderTest guardians = new(1);
+        await guardians.StartAllAsync();
+        GuardClient client = await GuardClient.ConnectAsync(guardians.OptionsOf(0));
+        using var back = new ManualResetEventSlim();
+        var called = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        client.GuardianChanged += _ =>
+        {
+            called.TrySetResult(Thread.CurrentThread.IsBackground);
+            back.Wait(Patience.Limit);
+        };
+        client.Follow();
+        (await called.Task.WaitAsync(Patience.Limit)).Should().BeTrue("else its thread would keep the process");
+
+        await client.DisposeAsync().AsTask().WaitAsync(Patience.Limit);
+
+        client.LastFault.Should().StartWith("a listener has not come back");
+        back.Set();
+    }
+
     private static StragglerGuardOptions Alone()
     {
         using TcpListener taken = new(IPAddress.Loopback, 0);

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using StragglerGuard.AkkaCluster.Guardians;
 using StragglerGuard.AkkaCluster.Hosting;
+using StragglerGuard.AkkaCluster.Ranks;
 using StragglerGuard.AkkaCluster.Tests.Guardians;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Policy;
@@ -72,6 +73,47 @@ public sealed class StragglerGuardAkkaTests
         (await Health(host)).Should().Match<HealthReportEntry>(entry =>
             entry.Status == HealthStatus.Healthy && entry.Description!.Contains("acknowledged a report "));
         await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Agent_InAHostThatWaitsNoLonger_HoldsNothingUp()
+    {
+        await using var guardians = new GuardiansUnderTest(1);
+        using IHost host = Host(guardians.OptionsOf(-1), AkkaGuardRole.Agent);
+        await host.StartAsync();
+        var agents = host.Services.GetRequiredService<HostedAgents>();
+        agents.Fabric.EndMax = TimeSpan.FromMinutes(10);
+        using var others = new ManualResetEventSlim();
+        var runs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        RankCrew crew = agents.Fabric.RunRanks([new Stuck(runs, others)]);
+        await runs.Task.WaitAsync(Patience.Limit);
+        using var patience = new CancellationTokenSource();
+        Task stopped = agents.StopAsync(patience.Token);
+        stopped.IsCompleted.Should().BeFalse("the host waits still");
+
+        await patience.CancelAsync();
+
+        await stopped.WaitAsync(Patience.Limit);
+        crew.Ended.IsCompleted.Should().BeFalse();
+        others.Set();
+        await agents.DisposeAsync().AsTask().WaitAsync(Patience.Limit);
+        crew.Ended.IsCompleted.Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task System_OfSomebodyElsesThatIsPutOut_StaysAndSaysWhoseItIsToMend()
+    {
+        using ActorSystem one = TheirSystem("guardian");
+        using ActorSystem two = TheirSystem("trainer");
+        await using EmbeddedAkkaGuard guard = two.WithStragglerGuard(new StragglerGuardOptions());
+        var complaints = Channel.CreateUnbounded<string>();
+        guard.Complained += complaint => complaints.Writer.TryWrite(complaint);
+        await Cluster.Get(one).JoinAsync(Cluster.Get(one).SelfAddress).WaitAsync(Patience.Limit);
+        await Cluster.Get(two).JoinAsync(Cluster.Get(one).SelfAddress).WaitAsync(Patience.Limit);
+
+        Cluster.Get(one).Down(Cluster.Get(two).SelfAddress);
+
+        (await complaints.Reader.Next()).Should().Contain("until its owner has another one join");
     }
 
     [Fact]
@@ -149,4 +191,14 @@ public sealed class StragglerGuardAkkaTests
 
     private static async Task<HealthReportEntry> Health(IHost host) =>
         (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries.Single().Value;
+
+    private sealed class Stuck(TaskCompletionSource runs, ManualResetEventSlim others) : IRankWork
+    {
+        public bool Advance()
+        {
+            runs.TrySetResult();
+            others.Wait(Patience.Limit).Should().BeTrue();
+            return false;
+        }
+    }
 }

@@ -90,6 +90,36 @@ public sealed class RankCrewTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Fabric_WhoseRankIsStuck_ClosesInTimeSaysSoAndKeepsNoProcess()
+    {
+        var said = new ConcurrentQueue<string>();
+        using var others = new ManualResetEventSlim();
+        var isBackground = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var fabric = AkkaAgentFabric.Connect(LoopbackSystems.Options(LoopbackSystems.Section()), said.Enqueue);
+        AkkaAgentFabric.EndLimit.Should().Be(TimeSpan.FromSeconds(5)).And.Be(fabric.EndMax);
+        fabric.EndMax = TimeSpan.FromSeconds(1);
+        RankCrew crew = fabric.RunRanks(
+        [
+            new Work(_ =>
+            {
+                isBackground.SetResult(Thread.CurrentThread.IsBackground);
+                others.Wait(Patience.Limit).Should().BeTrue();
+                return false;
+            }),
+            new Work(_ => true),
+        ]);
+        (await isBackground.Task.WaitAsync(Patience.Limit)).Should().BeTrue("else its thread would keep the process");
+
+        await fabric.DisposeAsync().AsTask().WaitAsync(Patience.Limit);
+
+        said.Should().ContainSingle(sentence => sentence.Contains("ended after 1 s without waiting further: 1 rank is in a step that does not end"));
+        (await crew.EndOf(1).WaitAsync(Patience.Limit)).WasStopped.Should().BeTrue("it can end");
+        crew.EndOf(0).IsCompleted.Should().BeFalse();
+        others.Set();
+        (await crew.EndOf(0).WaitAsync(Patience.Limit)).Steps.Should().Be(1);
+    }
+
+    [Fact]
     public void RunRanks_OfNone_IsAMistake()
     {
         _fabric.Invoking(f => f.RunRanks([])).Should().Throw<ArgumentOutOfRangeException>();
