@@ -122,7 +122,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         try
         {
             commitments.CatchUp();
-            List<LedgerEntry> known = [.. ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
+            IReadOnlyList<LedgerEntry> known = ledger.ReadJob(first.Job);
             GuardedJob job = roster.Begin(first, known, commitments.Now);
             job.TryJudge(_ => commitments.Begin(job, known));
             return job;

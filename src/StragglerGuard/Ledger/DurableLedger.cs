@@ -1,4 +1,5 @@
 using System.Data.Common;
+using StragglerGuard.Core;
 
 namespace StragglerGuard.Ledger;
 
@@ -18,6 +19,13 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
         return Use(connection => LedgerTable.Rows(connection, fromSequence).Select(row => row.ToEntry()).ToArray());
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job)
+    {
+        AppendArguments.Check(job);
+        return Use(connection => LedgerTable.RowsOf(connection, job).Select(row => row.ToEntry()).ToArray());
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using StragglerGuard.Core;
+
 namespace StragglerGuard.Ledger;
 
 /// <summary>What was decided, for those who only read. May be used by several threads.</summary>
@@ -12,6 +14,12 @@ public interface ILedgerReader
     /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
     /// <exception cref="LedgerException">They can't be read.</exception>
     IReadOnlyList<LedgerEntry> Read(long fromSequence = 1);
+
+    /// <summary>The entries about one job, oldest first.</summary>
+    /// <param name="job">The job; one that no entry is about has none.</param>
+    /// <exception cref="ArgumentException">Its name is no text, so that no entry can be about it: see <see cref="IDecisionLedger.Append"/>.</exception>
+    /// <exception cref="LedgerException">They can't be read.</exception>
+    IReadOnlyList<LedgerEntry> ReadJob(JobId job);
 }
 
 /// <summary>

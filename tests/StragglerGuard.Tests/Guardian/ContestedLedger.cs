@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian;
@@ -24,4 +25,6 @@ internal sealed class ContestedLedger(Func<LedgerDecision, bool> isContested, Fu
     }
 
     public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);
+
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => _entries.ReadJob(job);
 }

@@ -319,5 +319,7 @@ public sealed class GuardianUpkeepTests
             decision.Job == job && decision is not GuardianTookOver ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
+
+        public IReadOnlyList<LedgerEntry> ReadJob(JobId of) => _ledger.ReadJob(of);
     }
 }

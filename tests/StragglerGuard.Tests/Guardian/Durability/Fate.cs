@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
@@ -108,6 +109,12 @@ internal sealed class MortalLedger(IDecisionLedger ledger, Fate fate) : IDecisio
     {
         fate.ThrowIfDead();
         return ledger.Read(fromSequence);
+    }
+
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job)
+    {
+        fate.ThrowIfDead();
+        return ledger.ReadJob(job);
     }
 
     public void Reclaim() => ledger.Reclaim();

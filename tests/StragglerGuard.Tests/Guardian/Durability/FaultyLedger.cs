@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
@@ -24,6 +25,8 @@ internal sealed class FaultyLedger : IDecisionLedger
     }
 
     public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);
+
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => _entries.ReadJob(job);
 
     public void Reclaim()
     {
