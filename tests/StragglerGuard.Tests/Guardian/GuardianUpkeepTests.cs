@@ -296,7 +296,7 @@ public sealed class GuardianUpkeepTests
 
         public IGuardianPort OpenGuardian() => this;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
             Offers.Enqueue(offer);
             Offered.Release();
