@@ -15,10 +15,11 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
     public long LastSequence => Use(connection => LedgerTable.Tail(connection).Sequence);
 
     /// <inheritdoc/>
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
-        return Use(connection => LedgerTable.Rows(connection, fromSequence).Select(row => row.ToEntry()).ToArray());
+        ArgumentOutOfRangeException.ThrowIfLessThan(entriesMax, 1);
+        return Use(connection => LedgerTable.Rows(connection, fromSequence, entriesMax).Select(row => row.ToEntry()).ToArray());
     }
 
     /// <inheritdoc/>

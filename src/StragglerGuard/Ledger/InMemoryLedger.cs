@@ -49,12 +49,14 @@ public sealed class InMemoryLedger : IDecisionLedger
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(entriesMax, 1);
         lock (_gate)
         {
-            return [.. _entries.Skip((int)Math.Min(fromSequence - 1, int.MaxValue))];
+            int from = (int)Math.Min(fromSequence - 1, _entries.Count);
+            return _entries.GetRange(from, Math.Min(entriesMax, _entries.Count - from));
         }
     }
 

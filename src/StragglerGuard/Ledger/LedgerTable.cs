@@ -68,11 +68,12 @@ internal static class LedgerTable
     }
 
     /// <summary>The rows from a number on, oldest first, as they come.</summary>
-    public static IEnumerable<LedgerRow> Rows(DbConnection connection, long fromSequence)
+    public static IEnumerable<LedgerRow> Rows(DbConnection connection, long fromSequence, long rowsMax = long.MaxValue)
     {
         using DbCommand command = connection.CreateCommand();
-        command.CommandText = $"SELECT {Columns} FROM {EntriesName} WHERE sequence >= @sequence ORDER BY sequence";
+        command.CommandText = $"SELECT {Columns} FROM {EntriesName} WHERE sequence >= @sequence ORDER BY sequence LIMIT @rows_max";
         Add(command, "@sequence", fromSequence);
+        Add(command, "@rows_max", rowsMax);
         foreach (LedgerRow row in Rows(command))
         {
             yield return row;

@@ -24,7 +24,7 @@ internal sealed class ContestedLedger(Func<LedgerDecision, bool> isContested, Fu
         return _entries.Append(expectedSequence, at, decision);
     }
 
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue) => _entries.Read(fromSequence, entriesMax);
 
     public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => _entries.ReadJob(job);
 }

@@ -318,7 +318,7 @@ public sealed class GuardianUpkeepTests
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
             decision.Job == job && decision is not GuardianTookOver ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
-        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue) => _ledger.Read(fromSequence, entriesMax);
 
         public IReadOnlyList<LedgerEntry> ReadJob(JobId of) => _ledger.ReadJob(of);
     }

@@ -103,6 +103,20 @@ public abstract class DecisionLedgerTests
         ledger.Read(from).Select(entry => entry.Sequence).Should().Equal(Enumerable.Range(5 - count, count).Select(i => (long)i));
     }
 
+    [LedgerTheory]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 4, 4)]
+    [InlineData(2, 2, 2)]
+    [InlineData(3, 9, 2)]
+    [InlineData(5, 1, 0)]
+    public void Read_OfSoMany_GivesThemOrAllThatThereAre(long from, int entriesMax, int count)
+    {
+        var ledger = Create();
+        Fill(ledger, 4);
+
+        ledger.Read(from, entriesMax).Select(entry => entry.Sequence).Should().Equal(Enumerable.Range(0, count).Select(i => from + i));
+    }
+
     [LedgerFact]
     public void Read_BeforeAnAppend_IsNotChangedByIt()
     {
@@ -157,6 +171,7 @@ public abstract class DecisionLedgerTests
         ledger.Invoking(l => l.Append(0, Now, Decision(1))).Should().Throw<ArgumentOutOfRangeException>();
         ledger.Invoking(l => l.Append(1, Now, null!)).Should().Throw<ArgumentNullException>();
         ledger.Invoking(l => l.Read(0)).Should().Throw<ArgumentOutOfRangeException>();
+        ledger.Invoking(l => l.Read(1, 0)).Should().Throw<ArgumentOutOfRangeException>();
         foreach (string? name in new[] { "a\0b", "half a pair \ud83d", null })
         {
             ledger.Invoking(l => l.ReadJob(new JobId(name!))).Should().Throw<ArgumentException>();
