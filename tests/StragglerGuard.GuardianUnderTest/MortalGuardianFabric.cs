@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 using StragglerGuard.Tests.Guardian.Durability;
 
@@ -24,10 +25,10 @@ internal sealed class MortalGuardianFabric(IGuardianFabric fabric, Fate fate) : 
 
         public bool IsLeader => port.IsLeader;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
             fate.Pass(FaultPoint.BeforeSend);
-            port.Offer(offer);
+            port.Offer(offer, nodes);
             fate.Pass(FaultPoint.AfterSend);
             Say("offered", offer.Plan.Epoch.Value);
         }

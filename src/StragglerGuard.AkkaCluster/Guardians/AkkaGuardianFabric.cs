@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Akka.Actor;
 using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
@@ -44,8 +45,11 @@ internal sealed class AkkaGuardianFabric(IActorRef coordinator) : IGuardianFabri
 
         public bool IsLeader => fabric._isLeader;
 
-        public void Offer(OfferedPlan offer) => fabric._coordinator.Tell(
-            new CoordinatorActor.ToEveryAgent(new PlanOffered(offer)), ActorRefs.NoSender);
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
+        {
+            ArgumentNullException.ThrowIfNull(nodes);
+            fabric._coordinator.Tell(new CoordinatorActor.ToNodes(new PlanOffered(offer), nodes), ActorRefs.NoSender);
+        }
 
         public void Dispose()
         {

@@ -1,10 +1,11 @@
 using Akka.Actor;
 using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.Collectives;
+using StragglerGuard.Core;
 
 namespace StragglerGuard.AkkaCluster.Guardians;
 
-/// <summary>The way down: knows the agents that say hello, and hands each plan to all of them. Whoever is silent is forgotten.</summary>
+/// <summary>The way down: knows the agents that say hello, and hands each plan to those of the nodes that it is for. Whoever is silent is forgotten.</summary>
 /// <remarks>
 /// A plan that is lost on its way is offered again by the guardian until it is in force. Agents aren't watched: a watch would cost a
 /// heartbeat to each of thousands of machines, and a plan that is told to one that is gone costs nothing.
@@ -14,21 +15,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     /// <summary>A hello comes every ten seconds at the latest; behind a backlog of reports it may take a while to be read.</summary>
     private const long SilentNs = 120_000_000_000;
 
-    /// <summary>More are not known at once: names cost memory, and anybody who may speak to a guardian can make some up.</summary>
-    private const int AgentsMax = 65_536;
-
     private static readonly TimeSpan LookForSilent = TimeSpan.FromSeconds(5);
 
-    /// <summary>By where they are reached, and when they said hello last, ns: on a node there may be an agent of each of its processes.</summary>
-    private readonly Dictionary<IActorRef, long> _agents = [];
+    private readonly AgentBook _agents = new();
 
     public CoordinatorActor(GuardianPost post)
     {
         Receive<AgentHello>(hello =>
         {
-            if (_agents.Count < AgentsMax || _agents.ContainsKey(hello.ReplyTo))
+            if (_agents.Hear(hello.ReplyTo, hello.Node, MonotonicClock.NowNs()))
             {
-                _agents[hello.ReplyTo] = MonotonicClock.NowNs();
                 post.ShowAgents(_agents.Count);
             }
             else
@@ -43,19 +39,24 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         });
         Receive<ToEveryAgent>(order =>
         {
-            foreach (IActorRef agent in _agents.Keys)
+            foreach (IActorRef agent in _agents.All)
             {
                 agent.Tell(order.Message, Context.Parent);
             }
         });
+        Receive<ToNodes>(order =>
+        {
+            foreach (NodeId node in order.Nodes)
+            {
+                foreach (IActorRef agent in _agents.Of(node))
+                {
+                    agent.Tell(order.Plan, Context.Parent);
+                }
+            }
+        });
         Receive<ForgetSilent>(_ =>
         {
-            long nowNs = MonotonicClock.NowNs();
-            foreach (IActorRef silent in _agents.Where(agent => nowNs - agent.Value > SilentNs).Select(agent => agent.Key).ToList())
-            {
-                _agents.Remove(silent);
-            }
-
+            _agents.ForgetSilent(MonotonicClock.NowNs(), SilentNs);
             post.ShowAgents(_agents.Count);
         });
     }
@@ -70,6 +71,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     /// </summary>
     /// <param name="Message">What they are told.</param>
     internal sealed record ToEveryAgent(IFabricMessage Message) : INoSerializationVerificationNeeded;
+
+    /// <summary>The order to hand a plan to the agents of some nodes; as little a message of the fabric as the other.</summary>
+    /// <param name="Plan">What they are told.</param>
+    /// <param name="Nodes">Whose agents; nobody changes it.</param>
+    internal sealed record ToNodes(PlanOffered Plan, IReadOnlySet<NodeId> Nodes) : INoSerializationVerificationNeeded;
 
     private sealed class ForgetSilent
     {

@@ -25,7 +25,7 @@ internal static class FabricFormats
         new FabricFormat<GuardianWelcome>("welcome", 1, WriteWelcome, ReadWelcome),
         new FabricFormat<AgentReport>("report", 1, WriteReport, ReadReport),
         new FabricFormat<ReportReceipt>("receipt", 1, WriteReceipt, ReadReceipt),
-        new FabricFormat<PlanOffered>("offer", 1, offered => FabricWire.Encode(offered.Offer), ReadOffer),
+        new FabricFormat<PlanOffered>("offer", 1, offered => offered.Bytes, ReadOffer),
         new FabricFormat<AgentGoodbye>("goodbye", 1, WriteGoodbye, ReadGoodbye),
         new FabricFormat<GuardianFarewell>("farewell", 1, WriteFarewell, ReadFarewell),
         .. RollFormats.All,

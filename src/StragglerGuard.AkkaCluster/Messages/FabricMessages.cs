@@ -1,6 +1,7 @@
 using Akka.Actor;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
+using StragglerGuard.Fabric.Wire;
 
 namespace StragglerGuard.AkkaCluster.Messages;
 
@@ -28,7 +29,22 @@ internal sealed record ReportReceipt(long Sequence) : IFabricMessage;
 
 /// <summary>A plan on its way down.</summary>
 /// <param name="Offer">The plan.</param>
-internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage;
+internal sealed record PlanOffered(OfferedPlan Offer) : IFabricMessage
+{
+    private byte[]? _bytes;
+
+    // A copy with another plan has other bytes.
+    private PlanOffered(PlanOffered copied) => Offer = copied.Offer;
+
+    /// <summary>As it is written: once, however many agents it is told to. Nobody may change it.</summary>
+    public byte[] Bytes => _bytes ??= WireFormat.Encode(Offer);
+
+    /// <summary>Compares the plans.</summary>
+    public bool Equals(PlanOffered? other) => other is not null && Offer == other.Offer;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Offer.GetHashCode();
+}
 
 /// <summary>An agent ends: it is to be sent nothing more.</summary>
 /// <param name="Node">Whose agent.</param>

@@ -4,7 +4,7 @@ using StragglerGuard.Core;
 namespace StragglerGuard.Fabric;
 
 /// <summary>
-/// What carries reports up to the one guardian and plans down to all agents. Delivery is at most once and may lose, delay or repeat:
+/// What carries reports up to the one guardian and plans down to the agents of the nodes that they are for. Delivery is at most once and may lose, delay or repeat:
 /// reports carry counters, offers are repeated until they are seen in force, and both are idempotent.
 /// </summary>
 public interface IFabric : IAgentFabric, IGuardianFabric
@@ -42,7 +42,7 @@ public interface IAgentPort : IDisposable
     ValueTask<bool> FlushAsync(TimeSpan timeout);
 }
 
-/// <summary>The guardian's way to all agents.</summary>
+/// <summary>The guardian's way to the agents.</summary>
 public interface IGuardianPort : IDisposable
 {
     /// <summary>Reports in the order in which they arrived; completes when the fabric closes.</summary>
@@ -51,6 +51,11 @@ public interface IGuardianPort : IDisposable
     /// <summary>Whether this guardian is the one that may decide. Always true in process.</summary>
     bool IsLeader { get; }
 
-    /// <summary>Sends a plan to every agent that is connected now, without waiting.</summary>
-    void Offer(OfferedPlan offer);
+    /// <summary>
+    /// Sends a plan to every agent of some nodes that is connected now, without waiting; to all agents of each, where a node has several. An agent
+    /// of another node may get it, too, and ignores it.
+    /// </summary>
+    /// <param name="offer">The plan.</param>
+    /// <param name="nodes">Whose agents are to have it; never changed once it is given. A name that no agent has is none.</param>
+    void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes);
 }

@@ -23,7 +23,7 @@ public sealed class InProcessFabric : IFabric
     public IAgentPort OpenAgent(NodeId node, Action<OfferedPlan> onOffer)
     {
         ArgumentNullException.ThrowIfNull(onOffer);
-        var port = new AgentPort(this, onOffer);
+        var port = new AgentPort(this, node, onOffer);
         ImmutableInterlocked.Update(ref _agents, static (agents, added) => agents.Add(added), port);
         return port;
     }
@@ -46,8 +46,10 @@ public sealed class InProcessFabric : IFabric
         return ValueTask.CompletedTask;
     }
 
-    private sealed class AgentPort(InProcessFabric fabric, Action<OfferedPlan> onOffer) : IAgentPort
+    private sealed class AgentPort(InProcessFabric fabric, NodeId node, Action<OfferedPlan> onOffer) : IAgentPort
     {
+        public NodeId Node => node;
+
         public long ReportsDropped => fabric._reports.Dropped;
 
         public void Report(NodeReport report) => fabric._reports.Enqueue(report);
@@ -67,11 +69,15 @@ public sealed class InProcessFabric : IFabric
 
         public bool IsLeader => true;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
+            ArgumentNullException.ThrowIfNull(nodes);
             foreach (AgentPort agent in fabric._agents)
             {
-                agent.Deliver(offer);
+                if (nodes.Contains(agent.Node))
+                {
+                    agent.Deliver(offer);
+                }
             }
         }
 

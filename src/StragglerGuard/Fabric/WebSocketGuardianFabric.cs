@@ -7,6 +7,7 @@ using System.Text;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric.Wire;
 using StragglerGuard.Hosting;
 
@@ -30,7 +31,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
     private readonly byte[] _tokenHash;
     private readonly ReportQueue _reports = new(ReportQueue.GuardianCapacity);
     private readonly ReportDecoder _decoder = new();
-    private readonly ConcurrentDictionary<long, Channel<byte[]>> _agents = [];
+    private readonly ConcurrentDictionary<long, ConnectedAgent> _agents = [];
     private readonly CancellationTokenSource _closing = new();
     private EmbeddedServer? _server;
     private long _connections;
@@ -115,12 +116,12 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, context.RequestAborted);
         long connection = Interlocked.Increment(ref _connections);
-        var offers = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
-        _agents[connection] = offers;
-        Task sending = SendOffersAsync(socket, offers.Reader, ending.Token);
+        var agent = new ConnectedAgent();
+        _agents[connection] = agent;
+        Task sending = SendOffersAsync(socket, agent.Offers.Reader, ending.Token);
         try
         {
-            await ReceiveReportsAsync(socket, ending.Token).ConfigureAwait(false);
+            await ReceiveReportsAsync(socket, agent, ending.Token).ConfigureAwait(false);
         }
         catch (Exception lost) when (lost is WebSocketException or OperationCanceledException)
         {
@@ -129,13 +130,13 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         finally
         {
             _agents.TryRemove(connection, out _);
-            offers.Writer.TryComplete();
+            agent.Offers.Writer.TryComplete();
             await ending.CancelAsync().ConfigureAwait(false);
             await sending.ConfigureAwait(false);
         }
     }
 
-    private async Task ReceiveReportsAsync(WebSocket socket, CancellationToken ending)
+    private async Task ReceiveReportsAsync(WebSocket socket, ConnectedAgent agent, CancellationToken ending)
     {
         var buffer = new ArrayBufferWriter<byte>(64 << 10);
         while (true)
@@ -157,6 +158,7 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
 
             if (_decoder.TryDecode(buffer.WrittenSpan, out NodeReport? report, out string reason))
             {
+                agent.Node = report.Node;
                 _reports.Enqueue(report);
             }
             else
@@ -187,6 +189,23 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
         }
     }
 
+    /// <summary>An agent's connection.</summary>
+    private sealed class ConnectedAgent
+    {
+        private volatile string? _node;
+
+        /// <summary>Its node, as its reports say; null before the first.</summary>
+        public NodeId? Node
+        {
+            get => _node is { } name ? new NodeId(name) : null;
+            set => _node = value?.Value;
+        }
+
+        /// <summary>Plans that wait to be sent, encoded; the oldest gives way.</summary>
+        public Channel<byte[]> Offers { get; } =
+            Channel.CreateBounded<byte[]>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
+    }
+
     private sealed class GuardianPort(WebSocketGuardianFabric fabric) : IGuardianPort
     {
         private int _disposed;
@@ -195,12 +214,17 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
 
         public bool IsLeader => true;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
-            byte[] message = WireFormat.Encode(offer);
-            foreach (Channel<byte[]> agent in fabric._agents.Values)
+            ArgumentNullException.ThrowIfNull(nodes);
+            byte[]? message = null;
+            foreach ((_, ConnectedAgent agent) in fabric._agents)
             {
-                agent.Writer.TryWrite(message);
+                // Whose agent it is that has just come again it has not said yet.
+                if (agent.Node is not { } node || nodes.Contains(node))
+                {
+                    agent.Offers.Writer.TryWrite(message ??= WireFormat.Encode(offer));
+                }
             }
         }
 

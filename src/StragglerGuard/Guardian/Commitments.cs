@@ -125,7 +125,7 @@ internal sealed class Commitments
             if (job.Pending is { } pending)
             {
                 // Whoever decided it may be gone, and its offer with it.
-                _port.Offer(pending);
+                _port.Offer(pending, job.Nodes.All);
             }
         }
     }
@@ -157,7 +157,7 @@ internal sealed class Commitments
                 if (written.Decision is PlanDecided plan)
                 {
                     job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
-                    _port.Offer(job.Pending);
+                    _port.Offer(job.Pending, job.Nodes.All);
                 }
             });
         ShowTrouble();
@@ -229,7 +229,7 @@ internal sealed class Commitments
             }
             else if (MayDecide(job))
             {
-                _port.Offer(pending);
+                _port.Offer(pending, job.Nodes.All);
             }
         }
     }
@@ -314,7 +314,7 @@ internal sealed class Commitments
             TakeOver(job, entry);
             if (job.Pending is { } pending && pending != before && MayDecide(job))
             {
-                _port.Offer(pending);
+                _port.Offer(pending, job.Nodes.All);
             }
         }
     }

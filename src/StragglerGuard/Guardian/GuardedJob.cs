@@ -25,6 +25,9 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<stri
     /// <summary>The generation before; null where this guardian saw none. Kept for who its workers were.</summary>
     public JobJudge? Former { get; init; }
 
+    /// <summary>Where its plans go.</summary>
+    public required JobNodes Nodes { get; init; }
+
     /// <summary>Workers of the job that are in no group.</summary>
     public required StandbyBook Standby { get; init; }
 

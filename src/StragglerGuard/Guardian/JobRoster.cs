@@ -53,6 +53,7 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         var job = new GuardedJob(new JobJudge(first, ModesOf(first.Job), options, context), new JobMetrics(instruments), failed)
         {
             HeardNs = MonotonicClock.NowNs(),
+            Nodes = new JobNodes(before?.Nodes),
             Standby = standby,
             Book = book,
             Charge = before?.Charge ?? new JobCharge(),

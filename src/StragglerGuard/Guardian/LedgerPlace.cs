@@ -19,6 +19,9 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerEntry> le
     /// <summary>What waits to be written at most: beyond it the oldest is given up. A job makes some hundred decisions a day.</summary>
     private const int WaitingMax = 4_096;
 
+    /// <summary>Entries that are read at once: a ledger of a million is never in memory whole.</summary>
+    internal const int PageEntries = 4_096;
+
     /// <summary>
     /// After a failure that took its time, as that of a server that can't be reached, comes a pause of so many times that: the guardian's
     /// thread has other things to do.
@@ -49,24 +52,35 @@ internal sealed class LedgerPlace(IDecisionLedger ledger, Action<LedgerEntry> le
     public bool CatchUp()
     {
         long before = State.LastSequence;
-        foreach (LedgerEntry entry in ledger.Read(before + 1))
+        IReadOnlyList<LedgerEntry> page;
+        do
         {
-            State.Apply(entry);
-            bool isOwn = _uncertain.Exists(uncertain => IsSame(entry, uncertain));
-            if (isOwn && _waiting.TryPeek(out Waiting waiting) && IsSame(entry, waiting.At, waiting.Decision))
+            page = ledger.Read(State.LastSequence + 1, PageEntries);
+            foreach (LedgerEntry entry in page)
             {
-                _waiting.Dequeue();
-            }
-
-            learn(entry);
-            if (isOwn)
-            {
-                OnLate(entry);
+                TakeIn(entry);
             }
         }
+        while (page.Count == PageEntries);
 
         _uncertain.RemoveAll(uncertain => uncertain.Sequence <= State.LastSequence);
         return State.LastSequence > before;
+    }
+
+    private void TakeIn(LedgerEntry entry)
+    {
+        State.Apply(entry);
+        bool isOwn = _uncertain.Exists(uncertain => IsSame(entry, uncertain));
+        if (isOwn && _waiting.TryPeek(out Waiting waiting) && IsSame(entry, waiting.At, waiting.Decision))
+        {
+            _waiting.Dequeue();
+        }
+
+        learn(entry);
+        if (isOwn)
+        {
+            OnLate(entry);
+        }
     }
 
     /// <summary>

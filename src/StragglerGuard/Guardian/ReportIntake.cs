@@ -37,7 +37,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         for (int i = 0; i < report.Ranks.Count; i++)
         {
             RankReport rank = report.Ranks[i];
-            last = JobOf(rank.Enrollment, last);
+            last = JobOf(rank.Enrollment, report.Node, last);
             if (last is null || !last.TryJudge(rank, static (judge, rank) => judge.Add(rank)))
             {
                 refused++;
@@ -45,6 +45,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             else if (!_heard.Contains(last))
             {
                 _heard.Add(last);
+                last.Nodes.Hear(report.Node);
             }
         }
 
@@ -72,6 +73,11 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             return;
         }
 
+        foreach (StandbyReport waiting in report.Standby)
+        {
+            roster.Find(waiting.Job)?.Nodes.Hear(report.Node);
+        }
+
         foreach (GuardedJob job in roster.Jobs)
         {
             job.Standby.Hear(report, job.Judge.Job, job.Judge.Slots, nowNs);
@@ -80,8 +86,9 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
 
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     /// <param name="rank">The rank.</param>
+    /// <param name="node">Whose report it is.</param>
     /// <param name="likely">The job of the rank before it in the report.</param>
-    private GuardedJob? JobOf(RankEnrollment rank, GuardedJob? likely)
+    private GuardedJob? JobOf(RankEnrollment rank, NodeId node, GuardedJob? likely)
     {
         if (rank.FindFault() is not null)
         {
@@ -93,22 +100,24 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             int newer = rank.Generation.Value.CompareTo(job.Judge.Generation.Value);
             if (newer < 0)
             {
+                job.Nodes.Hear(node); // It may have missed a plan, and waits for the next.
                 return null;
             }
 
             if (newer == 0)
             {
-                return Enrolled(job, rank);
+                return Enrolled(job, rank, node);
             }
         }
 
-        return Begin(rank) is { } begun ? Enrolled(begun, rank) : null;
+        return Begin(rank, node) is { } begun ? Enrolled(begun, rank, node) : null;
     }
 
-    private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank)
+    private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank, NodeId node)
     {
         if (!job.Judge.Enroll(rank))
         {
+            job.Nodes.Hear(node);
             return null;
         }
 
@@ -117,13 +126,14 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
     }
 
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
-    private GuardedJob? Begin(RankEnrollment first)
+    private GuardedJob? Begin(RankEnrollment first, NodeId node)
     {
         try
         {
             commitments.CatchUp();
-            List<LedgerEntry> known = [.. ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
+            IReadOnlyList<LedgerEntry> known = ledger.ReadJob(first.Job);
             GuardedJob job = roster.Begin(first, known, commitments.Now);
+            job.Nodes.Hear(node);
             job.TryJudge(_ => commitments.Begin(job, known));
             return job;
         }

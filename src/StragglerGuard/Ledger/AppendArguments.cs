@@ -1,4 +1,5 @@
 using System.Text;
+using StragglerGuard.Core;
 
 namespace StragglerGuard.Ledger;
 
@@ -12,13 +13,16 @@ internal static class AppendArguments
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(expectedSequence, 1);
         ArgumentNullException.ThrowIfNull(decision);
-        Check(decision.Job.Value, "The name of the job");
+        Check(decision.Job);
         if (decision is UnreadDecision unread)
         {
             Check(unread.Kind, "The kind of the decision");
             Check(unread.Payload, "The text of the decision");
         }
     }
+
+    /// <summary>Refuses a job that no entry can be about.</summary>
+    public static void Check(JobId job) => Check(job.Value, "The name of the job");
 
     private static void Check(string? text, string what)
     {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using StragglerGuard.Core;
 
 namespace StragglerGuard.Ledger;
 
@@ -14,10 +15,18 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
     public long LastSequence => Use(connection => LedgerTable.Tail(connection).Sequence);
 
     /// <inheritdoc/>
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
-        return Use(connection => LedgerTable.Rows(connection, fromSequence).Select(row => row.ToEntry()).ToArray());
+        ArgumentOutOfRangeException.ThrowIfLessThan(entriesMax, 1);
+        return Use(connection => LedgerTable.Rows(connection, fromSequence, entriesMax).Select(row => row.ToEntry()).ToArray());
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job)
+    {
+        AppendArguments.Check(job);
+        return Use(connection => LedgerTable.RowsOf(connection, job).Select(row => row.ToEntry()).ToArray());
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using StragglerGuard.Core;
+
 namespace StragglerGuard.Ledger;
 
 /// <summary>What was decided, for those who only read. May be used by several threads.</summary>
@@ -8,10 +10,17 @@ public interface ILedgerReader
     long LastSequence { get; }
 
     /// <summary>The entries from a number on, oldest first.</summary>
-    /// <param name="fromSequence">1 reads all.</param>
+    /// <param name="fromSequence">1 reads from the first on.</param>
+    /// <param name="entriesMax">How many at most, 1 or more: fewer come only where there are no more. Default all.</param>
     /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
     /// <exception cref="LedgerException">They can't be read.</exception>
-    IReadOnlyList<LedgerEntry> Read(long fromSequence = 1);
+    IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue);
+
+    /// <summary>The entries about one job, oldest first.</summary>
+    /// <param name="job">The job; one that no entry is about has none.</param>
+    /// <exception cref="ArgumentException">Its name is no text, so that no entry can be about it: see <see cref="IDecisionLedger.Append"/>.</exception>
+    /// <exception cref="LedgerException">They can't be read.</exception>
+    IReadOnlyList<LedgerEntry> ReadJob(JobId job);
 }
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using StragglerGuard.Core;
 
 namespace StragglerGuard.Ledger;
 
@@ -11,6 +12,15 @@ internal static class LedgerTable
     public const string EntriesName = "stragglerguard_entries";
 
     public const string FormatName = "stragglerguard_format";
+
+    /// <summary>Finds a job's entries among those of all others.</summary>
+    /// <remarks>
+    /// It is no part of the format: programs that know nothing of it keep it as they append, and a ledger of theirs gets it from the next guardian
+    /// that claims it.
+    /// </remarks>
+    public const string JobIndexName = "stragglerguard_entries_of_job";
+
+    public const string CreateJobIndexText = $"CREATE INDEX IF NOT EXISTS {JobIndexName} ON {EntriesName} (job, sequence)";
 
     private const string Columns = "sequence, at, job, generation, step, kind, version, payload, check_sha256";
 
@@ -58,11 +68,32 @@ internal static class LedgerTable
     }
 
     /// <summary>The rows from a number on, oldest first, as they come.</summary>
-    public static IEnumerable<LedgerRow> Rows(DbConnection connection, long fromSequence)
+    public static IEnumerable<LedgerRow> Rows(DbConnection connection, long fromSequence, long rowsMax = long.MaxValue)
     {
         using DbCommand command = connection.CreateCommand();
-        command.CommandText = $"SELECT {Columns} FROM {EntriesName} WHERE sequence >= @sequence ORDER BY sequence";
+        command.CommandText = $"SELECT {Columns} FROM {EntriesName} WHERE sequence >= @sequence ORDER BY sequence LIMIT @rows_max";
         Add(command, "@sequence", fromSequence);
+        Add(command, "@rows_max", rowsMax);
+        foreach (LedgerRow row in Rows(command))
+        {
+            yield return row;
+        }
+    }
+
+    /// <summary>The rows about a job, oldest first, as they come.</summary>
+    public static IEnumerable<LedgerRow> RowsOf(DbConnection connection, JobId job)
+    {
+        using DbCommand command = connection.CreateCommand();
+        command.CommandText = $"SELECT {Columns} FROM {EntriesName} WHERE job = @job ORDER BY sequence";
+        Add(command, "@job", job.Value);
+        foreach (LedgerRow row in Rows(command))
+        {
+            yield return row;
+        }
+    }
+
+    private static IEnumerable<LedgerRow> Rows(DbCommand command)
+    {
         using DbDataReader reader = command.ExecuteReader();
         while (reader.Read())
         {

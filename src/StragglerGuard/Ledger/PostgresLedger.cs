@@ -57,7 +57,13 @@ public sealed class PostgresLedger : DurableLedger
         try
         {
             ledger._session = PostgresSession.Claim(place, ledger.Name, former: null);
-            return ledger.FindDamage() is { } damage ? throw damage : ledger;
+            if (ledger.FindDamage() is { } damage)
+            {
+                throw damage;
+            }
+
+            ledger._session.IndexJobs();
+            return ledger;
         }
         catch (Exception fault)
         {

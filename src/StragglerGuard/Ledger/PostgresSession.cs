@@ -21,6 +21,9 @@ internal sealed class PostgresSession : IDisposable
     private const string ThereIsText =
         $"SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = '{LedgerTable.EntriesName}' AND schemaname = ANY (current_schemas(false))";
 
+    private const string IndexIsThereText =
+        $"SELECT 1 FROM pg_catalog.pg_indexes WHERE indexname = '{LedgerTable.JobIndexName}' AND schemaname = ANY (current_schemas(false))";
+
     private const string LockNotAvailable = "55P03";
 
     private long _last;
@@ -61,6 +64,32 @@ internal sealed class PostgresSession : IDisposable
         {
             connection.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Makes the index over jobs where an older program made the table. A guardian whose role does not own the table, or that can't have it to
+    /// itself now, goes on without: a job's begin then takes as long as reading everything.
+    /// </summary>
+    public void IndexJobs()
+    {
+        if (Ask(Connection, IndexIsThereText) is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            using NpgsqlTransaction all = Connection.BeginTransaction();
+            using NpgsqlCommand create = Connection.CreateCommand();
+            create.CommandTimeout = 0; // As long as the table is; the wait for it is bounded.
+            create.CommandText = "SET LOCAL lock_timeout = 2000; " + LedgerTable.CreateJobIndexText;
+            create.ExecuteNonQuery();
+            all.Commit();
+        }
+        catch (PostgresException) when (Connection.FullState == System.Data.ConnectionState.Open)
+        {
+            // The next claim tries again.
         }
     }
 

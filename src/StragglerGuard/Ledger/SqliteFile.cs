@@ -135,12 +135,12 @@ internal static class SqliteFile
         }
     }
 
-    /// <summary>What SQLite finds wrong; null where nothing is.</summary>
-    public static string? QuickCheck(DbConnection connection)
+    /// <summary>What SQLite finds wrong; null where nothing is. The index over jobs, too: the checks of the rows don't cover it.</summary>
+    public static string? IntegrityCheck(DbConnection connection)
     {
         using DbCommand command = connection.CreateCommand();
-        command.CommandText = "PRAGMA quick_check(1)";
-        return command.ExecuteScalar() is "ok" ? null : "SQLite's quick_check failed";
+        command.CommandText = "PRAGMA integrity_check(1)";
+        return command.ExecuteScalar() is "ok" ? null : "SQLite's integrity_check failed";
     }
 
     /// <summary>Whether the file can't be right. A statement that makes no sense, too: they are fixed, so the tables are not a ledger's.</summary>

@@ -66,7 +66,13 @@ public sealed class SqliteLedger : DurableLedger
             SqliteFile.RefuseForeign(connection, full);
             SqliteFile.MakeDurable(connection, full);
             ledger = new SqliteLedger(full, claim, connection);
-            return ledger.FindDamage() is { } damage ? throw damage : ledger;
+            if (ledger.FindDamage() is { } damage)
+            {
+                throw damage;
+            }
+
+            LedgerTable.Execute(connection, LedgerTable.CreateJobIndexText);
+            return ledger;
         }
         catch (Exception fault)
         {
@@ -142,7 +148,7 @@ public sealed class SqliteLedger : DurableLedger
         }
     }
 
-    private protected override string? StructureFault(DbConnection connection) => SqliteFile.QuickCheck(connection);
+    private protected override string? StructureFault(DbConnection connection) => SqliteFile.IntegrityCheck(connection);
 
     private protected override bool IsDamage(Exception fault) => SqliteFile.IsDamage(fault) || base.IsDamage(fault);
 

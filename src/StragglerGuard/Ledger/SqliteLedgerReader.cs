@@ -76,7 +76,7 @@ public sealed class SqliteLedgerReader : DurableLedgerReader
         }
     }
 
-    private protected override string? StructureFault(DbConnection connection) => SqliteFile.QuickCheck(connection);
+    private protected override string? StructureFault(DbConnection connection) => SqliteFile.IntegrityCheck(connection);
 
     private protected override bool IsDamage(Exception fault) => SqliteFile.IsDamage(fault) || base.IsDamage(fault);
 

@@ -108,7 +108,7 @@ internal sealed class GuardedSchedule : ISchedule, IDisposable
 
     private GuardedJob BeginGeneration()
     {
-        GuardedJob job = _roster.Begin(_rounds.Members[0], _ledger.Read(), At(_nowNs));
+        GuardedJob job = _roster.Begin(_rounds.Members[0], _ledger.ReadJob(_rounds.Members[0].Job), At(_nowNs));
         foreach (RankEnrollment member in _rounds.Members)
         {
             job.Judge.Enroll(member);

@@ -32,7 +32,7 @@ public sealed class AkkaAgentFabricTests
         agent.Report(Reports.Report(1));
 
         (await guardian.Reports.Next()).Sequence.Should().Be(1);
-        guardian.Offer(Reports.Offer(5));
+        guardian.Offer(Reports.Offer(5), Reports.Nodes("node-a"));
         (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
         (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
     }
@@ -59,7 +59,7 @@ public sealed class AkkaAgentFabricTests
 
         (await guardian.Reports.Next(2)).Select(report => report.Sequence).Should().Equal(2, 3);
         fabric.AkkaAgents.Guardian.Should().Be("next");
-        guardian.Offer(Reports.Offer(6));
+        guardian.Offer(Reports.Offer(6), Reports.Nodes("node-a"));
         (await _offers.Reader.Next()).Should().Be(Reports.Offer(6));
         agent.ReportsDropped.Should().Be(0);
     }
@@ -79,13 +79,13 @@ public sealed class AkkaAgentFabricTests
             (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
         }
 
-        guardian.Offer(Reports.Offer(5));
+        guardian.Offer(Reports.Offer(5), Reports.Nodes("node-a"));
 
         (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
         (await others.Reader.Next()).Should().Be(Reports.Offer(5));
 
         await fabric.AkkaAgents.DisposeAsync();
-        guardian.Offer(Reports.Offer(6));
+        guardian.Offer(Reports.Offer(6), Reports.Nodes("node-a"));
         (await others.Reader.Next()).Should().Be(Reports.Offer(6));
     }
 
@@ -107,7 +107,7 @@ public sealed class AkkaAgentFabricTests
         agent.Report(Reports.Report(1));
 
         (await guardian.Reports.Next()).Sequence.Should().Be(1);
-        guardian.Offer(Reports.Offer(5));
+        guardian.Offer(Reports.Offer(5), Reports.Nodes("node-a"));
         (await _offers.Reader.Next()).Should().Be(Reports.Offer(5));
         RankCrew crew = joined.RunRanks([new Nothing()]);
         (await crew.Ended.WaitAsync(Patience.Limit)).Should().Equal(new RankEnd(0, Cause: null, Steps: 1));

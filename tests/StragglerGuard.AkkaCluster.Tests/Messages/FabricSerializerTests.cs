@@ -58,6 +58,19 @@ public sealed class FabricSerializerTests : IDisposable
     }
 
     [Fact]
+    public void Plan_ForManyAgents_IsEncodedOnce()
+    {
+        var plan = new PlanOffered(Reports.Offer(4, 2, 9, 7));
+
+        byte[] bytes = _serializer.ToBinary(plan);
+
+        _serializer.ToBinary(plan).Should().BeSameAs(bytes);
+        bytes.Should().Equal(_serializer.ToBinary(plan with { }));
+        plan.Should().Be(new PlanOffered(Reports.Offer(4, 2, 9, 7)), "what is written of it is no part of it");
+        _serializer.ToBinary(plan with { Offer = Reports.Offer(5, 2, 9, 7) }).Should().NotEqual(bytes, "another plan has bytes of its own");
+    }
+
+    [Fact]
     public void Report_OfAnyContent_ComesThroughWhole()
     {
         Gen<NodeReport> reports =

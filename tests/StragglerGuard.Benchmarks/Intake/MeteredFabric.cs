@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.Benchmarks.Intake;
@@ -36,7 +37,7 @@ internal sealed class MeteredFabric : IGuardianFabric
 
         public bool IsLeader => true;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
         }
 

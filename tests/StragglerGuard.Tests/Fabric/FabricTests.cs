@@ -84,16 +84,42 @@ public abstract class FabricTests
         await using var fabric = Create();
         using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
         var heard = Channel.CreateUnbounded<(int Agent, OfferedPlan Offer)>();
-        var agents = Enumerable.Range(0, 3).Select(i =>
-            fabric.Agents.OpenAgent(new NodeId($"node-{i}"), offer => heard.Writer.TryWrite((i, offer)))).ToList();
-        await ConnectAll(agents, guardian);
+        var agents = Enumerable.Range(0, 3).Select(i => (
+            Node: $"node-{i}", Port: fabric.Agents.OpenAgent(new NodeId($"node-{i}"), offer => heard.Writer.TryWrite((i, offer))))).ToArray();
+        await ConnectAll(guardian, agents);
 
-        guardian.Offer(Reports.Offer(epoch: 4, generation: 2, 9, 7));
+        guardian.Offer(Reports.Offer(epoch: 4, generation: 2, 9, 7), Reports.Nodes("node-2", "node-0", "node-1", "node-nobody-has"));
 
         var offers = await heard.Reader.Next(3);
         offers.Select(one => one.Agent).Should().BeEquivalentTo([0, 1, 2]);
         offers.Should().OnlyContain(one => one.Offer == Reports.Offer(4, 2, 9, 7), "job, generation, epoch and counts come through");
-        agents.ForEach(agent => agent.Dispose());
+        foreach (var (_, port) in agents)
+        {
+            port.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Offer_ForSomeNodes_ReachesTheirAgentsAndNoOthers()
+    {
+        await using var fabric = Create();
+        using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
+        var heard = Channel.CreateUnbounded<(string Agent, long Epoch)>();
+        IAgentPort Open(string name, string node) =>
+            fabric.Agents.OpenAgent(new NodeId(node), offer => heard.Writer.TryWrite((name, offer.Plan.Epoch.Value)));
+        using var first = Open("a", "node-a");
+        using var second = Open("a of another process", "node-a");
+        using var third = Open("b", "node-b");
+        using var fourth = Open("c", "node-c");
+        await ConnectAll(guardian, ("node-a", first), ("node-a", second), ("node-b", third), ("node-c", fourth));
+
+        guardian.Offer(Reports.Offer(epoch: 1), Reports.Nodes("node-a", "node-c"));
+        guardian.Offer(Reports.Offer(epoch: 2), Reports.Nodes());
+        guardian.Offer(Reports.Offer(epoch: 3), Reports.Nodes("node-a", "node-b", "node-c"));
+
+        (await heard.Reader.Next(7)).Should().BeEquivalentTo(
+            [("a", 1L), ("a of another process", 1), ("c", 1), ("a", 3), ("a of another process", 3), ("b", 3), ("c", 3)],
+            "an agent hears in order, so what came to b before the last offer would be here");
     }
 
     [Fact]
@@ -103,11 +129,11 @@ public abstract class FabricTests
         using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
         var heard = Channel.CreateUnbounded<OfferedPlan>();
         using var agent = fabric.Agents.OpenAgent(NodeA, offer => heard.Writer.TryWrite(offer));
-        await ConnectAll([agent], guardian);
+        await ConnectAll(guardian, ("node-a", agent));
 
         for (int epoch = 1; epoch <= 20; epoch++)
         {
-            guardian.Offer(Reports.Offer(epoch));
+            guardian.Offer(Reports.Offer(epoch), Reports.Nodes("node-a"));
         }
 
         (await heard.Reader.Next(20)).Select(offer => offer.Plan.Epoch.Value).Should().Equal(Enumerable.Range(1, 20).Select(i => (long)i));
@@ -122,10 +148,10 @@ public abstract class FabricTests
         var left = new ConcurrentQueue<OfferedPlan>();
         var gone = fabric.Agents.OpenAgent(NodeA, left.Enqueue);
         using var stays = fabric.Agents.OpenAgent(new NodeId("node-b"), _ => heard.Writer.TryWrite(1));
-        await ConnectAll([gone, stays], guardian);
+        await ConnectAll(guardian, ("node-a", gone), ("node-b", stays));
 
         gone.Dispose();
-        guardian.Offer(Reports.Offer());
+        guardian.Offer(Reports.Offer(), Reports.Nodes("node-a", "node-b"));
 
         await heard.Reader.Next();
         left.Should().BeEmpty();
@@ -182,7 +208,7 @@ public abstract class FabricTests
         var served = await fabric.ServeGuardianAsync();
         var guardian = served.OpenGuardian();
         var agent = fabric.Agents.OpenAgent(NodeA, _ => { });
-        await ConnectAll([agent], guardian);
+        await ConnectAll(guardian, ("node-a", agent));
         List<Func<ValueTask>> parts =
         [
             Of(agent.Dispose), fabric.Agents.DisposeAsync, Of(guardian.Dispose), served.DisposeAsync,
@@ -212,14 +238,14 @@ public abstract class FabricTests
     protected abstract FabricUnderTest Create();
 
     /// <summary>An agent whose report has arrived is connected, and hears offers from then on.</summary>
-    private static async Task ConnectAll(List<IAgentPort> agents, IGuardianPort guardian)
+    private static async Task ConnectAll(IGuardianPort guardian, params (string Node, IAgentPort Port)[] agents)
     {
-        foreach (var agent in agents)
+        foreach (var (node, port) in agents)
         {
-            agent.Report(Reports.Report(1));
+            port.Report(Reports.Report(1, node));
         }
 
-        await guardian.Reports.Next(agents.Count);
+        await guardian.Reports.Next(agents.Length);
     }
 
     private static Func<ValueTask> Of(Action dispose) => () =>

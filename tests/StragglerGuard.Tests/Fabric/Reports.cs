@@ -38,6 +38,8 @@ internal static class Reports
     public static OfferedPlan Offer(long epoch = 1, int generation = 0, params int[] microBatches) => new(
         Job, new Generation(generation), new JobPlan(new PlanEpoch(epoch), default, microBatches.Length == 0 ? [10, 6] : microBatches));
 
+    public static IReadOnlySet<NodeId> Nodes(params string[] names) => names.Select(name => new NodeId(name)).ToHashSet();
+
     /// <summary>Two reports say the same, record by record.</summary>
     public static bool Same(NodeReport left, NodeReport right) =>
         left.Node == right.Node && left.Sequence == right.Sequence && left.SentNs == right.SentNs

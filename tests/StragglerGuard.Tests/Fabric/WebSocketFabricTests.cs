@@ -157,7 +157,7 @@ public sealed class WebSocketFabricTests : FabricTests
         }
 
         arrived.Should().BeInAscendingOrder();
-        successor.Offer(Reports.Offer(epoch: 5));
+        successor.Offer(Reports.Offer(epoch: 5), Reports.Nodes("node-a"));
         (await heard.Reader.Next()).Plan.Epoch.Should().Be(new PlanEpoch(5));
         agent.ReportsDropped.Should().Be(0);
     }

@@ -296,7 +296,7 @@ public sealed class GuardianUpkeepTests
 
         public IGuardianPort OpenGuardian() => this;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
             Offers.Enqueue(offer);
             Offered.Release();
@@ -318,6 +318,8 @@ public sealed class GuardianUpkeepTests
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
             decision.Job == job && decision is not GuardianTookOver ? throw new IOException("the disk is full") : _ledger.Append(expectedSequence, at, decision);
 
-        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue) => _ledger.Read(fromSequence, entriesMax);
+
+        public IReadOnlyList<LedgerEntry> ReadJob(JobId of) => _ledger.ReadJob(of);
     }
 }

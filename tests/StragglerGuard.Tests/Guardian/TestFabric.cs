@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.Tests.Guardian;
@@ -13,6 +14,9 @@ internal sealed class TestFabric : IGuardianFabric
 
     /// <summary>Called for every offer before anyone hears of it.</summary>
     public Action<OfferedPlan> OnOffer { get; set; } = _ => { };
+
+    /// <summary>The nodes that the last offer was for.</summary>
+    public IReadOnlySet<NodeId> OfferedTo { get; private set; } = new HashSet<NodeId>();
 
     public ChannelReader<OfferedPlan> Offers => _offers.Reader;
 
@@ -32,8 +36,9 @@ internal sealed class TestFabric : IGuardianFabric
 
         public bool IsLeader => fabric.IsLeader;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
+            fabric.OfferedTo = nodes;
             fabric.OnOffer(offer);
             fabric._offers.Writer.TryWrite(offer);
         }

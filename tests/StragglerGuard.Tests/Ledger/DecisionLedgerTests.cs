@@ -103,6 +103,20 @@ public abstract class DecisionLedgerTests
         ledger.Read(from).Select(entry => entry.Sequence).Should().Equal(Enumerable.Range(5 - count, count).Select(i => (long)i));
     }
 
+    [LedgerTheory]
+    [InlineData(1, 1, 1)]
+    [InlineData(1, 4, 4)]
+    [InlineData(2, 2, 2)]
+    [InlineData(3, 9, 2)]
+    [InlineData(5, 1, 0)]
+    public void Read_OfSoMany_GivesThemOrAllThatThereAre(long from, int entriesMax, int count)
+    {
+        var ledger = Create();
+        Fill(ledger, 4);
+
+        ledger.Read(from, entriesMax).Select(entry => entry.Sequence).Should().Equal(Enumerable.Range(0, count).Select(i => from + i));
+    }
+
     [LedgerFact]
     public void Read_BeforeAnAppend_IsNotChangedByIt()
     {
@@ -116,6 +130,40 @@ public abstract class DecisionLedgerTests
     }
 
     [LedgerFact]
+    public void ReadJob_AmongOthers_GivesItsOwnEntriesInOrder()
+    {
+        var ledger = Create();
+        string[] jobs = ["job", "JOB", "job ", "j", "\u00e9", "e\u0301"];
+        const int Entries = 30;
+        for (int i = 0; i < Entries; i++)
+        {
+            ledger.Append(i + 1, Now, Decision(i) with { Job = new JobId(jobs[i * 7 % jobs.Length]) }).Appended.Should().BeTrue();
+        }
+
+        foreach (string name in jobs)
+        {
+            var job = new JobId(name);
+            ledger.ReadJob(job).Should().HaveCount(Entries / jobs.Length).And.Equal(ledger.Read().Where(entry => entry.Decision.Job == job));
+        }
+
+        ledger.ReadJob(new JobId("another")).Should().BeEmpty();
+    }
+
+    [LedgerFact]
+    public void ReadJob_BetweenAppends_SeesWhatStands()
+    {
+        var ledger = Create();
+        ledger.ReadJob(Decision(1).Job).Should().BeEmpty();
+        Fill(ledger, 2);
+        var before = ledger.ReadJob(Decision(1).Job);
+
+        ledger.Append(3, Now, Decision(3));
+
+        before.Should().HaveCount(2);
+        ledger.ReadJob(Decision(1).Job).Should().Equal(ledger.Read()).And.HaveCount(3);
+    }
+
+    [LedgerFact]
     public void Arguments_ThatMakeNoSense_Throw()
     {
         var ledger = Create();
@@ -123,6 +171,11 @@ public abstract class DecisionLedgerTests
         ledger.Invoking(l => l.Append(0, Now, Decision(1))).Should().Throw<ArgumentOutOfRangeException>();
         ledger.Invoking(l => l.Append(1, Now, null!)).Should().Throw<ArgumentNullException>();
         ledger.Invoking(l => l.Read(0)).Should().Throw<ArgumentOutOfRangeException>();
+        ledger.Invoking(l => l.Read(1, 0)).Should().Throw<ArgumentOutOfRangeException>();
+        foreach (string? name in new[] { "a\0b", "half a pair \ud83d", null })
+        {
+            ledger.Invoking(l => l.ReadJob(new JobId(name!))).Should().Throw<ArgumentException>();
+        }
     }
 
     [LedgerFact]

@@ -80,6 +80,7 @@ public abstract class DurableLedgerTests : DecisionLedgerTests, IDisposable
 
             reader.LastSequence.Should().Be(number);
             reader.Read(number).Should().Equal(new LedgerEntry(number, Now, Decision(number)));
+            reader.ReadJob(Decision(number).Job).Should().HaveCount(number);
         }
 
         reader.Name.Should().Be(ledger.Name);
@@ -127,6 +128,28 @@ public abstract class DurableLedgerTests : DecisionLedgerTests, IDisposable
 
         FluentActions.Invoking(() => Open(place)).Should().Throw<LedgerException>().WithMessage("*format 2, this program knows 1*");
         FluentActions.Invoking(() => LedgerLocation.Parse(place).OpenRead()).Should().Throw<LedgerException>().WithMessage("*format 2*");
+    }
+
+    [LedgerFact]
+    public void Ledger_OfAProgramWithoutTheIndex_IsReadWithoutAndGetsItWhenClaimed()
+    {
+        string place = NewPlace();
+        using (DurableLedger ledger = Open(place))
+        {
+            Fill(ledger, 3);
+        }
+
+        HasJobIndex(place).Should().BeTrue();
+        Change(place, "DROP INDEX stragglerguard_entries_of_job");
+        using (DurableLedgerReader reader = LedgerLocation.Parse(place).OpenRead())
+        {
+            reader.ReadJob(Decision(1).Job).Should().HaveCount(3);
+            HasJobIndex(place).Should().BeFalse("readers change nothing");
+        }
+
+        using DurableLedger again = Open(place);
+        HasJobIndex(place).Should().BeTrue();
+        again.ReadJob(Decision(1).Job).Should().HaveCount(3);
     }
 
     [LedgerFact]
@@ -181,4 +204,7 @@ public abstract class DurableLedgerTests : DecisionLedgerTests, IDisposable
 
     /// <summary>Changes a ledger behind its back, whatever guards its rows.</summary>
     protected abstract void Change(string place, string statement);
+
+    /// <summary>Whether the ledger finds a job's entries without reading all.</summary>
+    protected abstract bool HasJobIndex(string place);
 }

@@ -16,6 +16,26 @@ public sealed class PostgresLedgerTests(PostgresUnderTest server) : DurableLedge
     protected override void Change(string place, string statement) =>
         PostgresUnderTest.Execute(place, "DROP TRIGGER IF EXISTS stragglerguard_no_change ON stragglerguard_entries; " + statement);
 
+    protected override bool HasJobIndex(string place) =>
+        PostgresUnderTest.Execute(place, "SELECT to_regclass('stragglerguard_entries_of_job')::text") is string;
+
+    [LedgerFact]
+    public void Ledger_WhoseTableIsSomebodyElses_GoesOnWithoutTheIndex()
+    {
+        string place = NewPlace();
+        Open(place).Dispose();
+        const string Role = "CREATE ROLE lodger LOGIN; GRANT USAGE ON SCHEMA SCHEMA_NAME TO lodger; "
+            + "GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA SCHEMA_NAME TO lodger";
+        PostgresUnderTest.Execute(place, "DROP INDEX stragglerguard_entries_of_job");
+        PostgresUnderTest.Execute(place, Role.Replace("SCHEMA_NAME", new NpgsqlConnectionStringBuilder(place).SearchPath, StringComparison.Ordinal));
+
+        using DurableLedger ledger = Open(place + ";Username=lodger");
+        Fill(ledger, 2);
+
+        HasJobIndex(place).Should().BeFalse();
+        ledger.ReadJob(Decision(1).Job).Should().HaveCount(2);
+    }
+
     [LedgerFact]
     public void Append_AfterItsSessionWasEnded_StandsOnce()
     {

@@ -22,6 +22,15 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         command.ExecuteNonQuery();
     }
 
+    protected override bool HasJobIndex(string place)
+    {
+        using var connection = new SqliteConnection($"Data Source={place};Pooling=False;Mode=ReadOnly");
+        connection.Open();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = "SELECT 1 FROM sqlite_master WHERE name = 'stragglerguard_entries_of_job'";
+        return command.ExecuteScalar() is not null;
+    }
+
     public override void Dispose()
     {
         base.Dispose();
@@ -168,9 +177,10 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
             try
             {
                 using SqliteLedgerReader reader = SqliteLedgerReader.Open(changed);
-                if (!reader.Read().SequenceEqual(expected))
+                if (!reader.Read().SequenceEqual(expected) || !reader.ReadJob(Decision(1).Job).SequenceEqual(expected))
                 {
                     reader.Read().Should().Equal(expected, $"byte {at} was changed, seed {Seed}");
+                    reader.ReadJob(Decision(1).Job).Should().Equal(expected, $"byte {at} was changed, seed {Seed}");
                 }
             }
             catch (LedgerException fault)

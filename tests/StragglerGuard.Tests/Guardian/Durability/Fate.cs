@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
@@ -104,10 +105,16 @@ internal sealed class MortalLedger(IDecisionLedger ledger, Fate fate) : IDecisio
         return fails ? throw new LedgerException("the line broke after it was written") : outcome;
     }
 
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue)
     {
         fate.ThrowIfDead();
-        return ledger.Read(fromSequence);
+        return ledger.Read(fromSequence, entriesMax);
+    }
+
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job)
+    {
+        fate.ThrowIfDead();
+        return ledger.ReadJob(job);
     }
 
     public void Reclaim() => ledger.Reclaim();

@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
@@ -23,7 +24,9 @@ internal sealed class FaultyLedger : IDecisionLedger
         return _entries.Append(expectedSequence, at, decision);
     }
 
-    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _entries.Read(fromSequence);
+    public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1, int entriesMax = int.MaxValue) => _entries.Read(fromSequence, entriesMax);
+
+    public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => _entries.ReadJob(job);
 
     public void Reclaim()
     {

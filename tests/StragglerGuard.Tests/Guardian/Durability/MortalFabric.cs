@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 
 namespace StragglerGuard.Tests.Guardian.Durability;
@@ -31,7 +32,7 @@ internal sealed class MortalFabric(Fate fate, Action<OfferedPlan> deliver) : IGu
 
         public bool IsLeader => true;
 
-        public void Offer(OfferedPlan offer)
+        public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
         {
             fabric.Fate.Pass(FaultPoint.BeforeSend);
             fabric.Deliver(offer);
