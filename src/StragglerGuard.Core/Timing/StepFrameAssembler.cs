@@ -68,6 +68,29 @@ public sealed class StepFrameAssembler
     /// <summary>Whether frames wait for ranks that are further behind than the horizon: see <see cref="BeginCatchUp"/>.</summary>
     public bool IsCatchingUp => _catchUpSteps > 0;
 
+    /// <summary>How many steps a frame may fall behind the newest step, whatever the horizon is: less than that, where so many frames would take too
+    /// much memory.</summary>
+    /// <value>1 or more; default <see cref="int.MaxValue"/>: the horizon, or that of catching up, alone.</value>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
+    public int StepsBehindMax
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+        }
+    } = int.MaxValue;
+
+    /// <summary>
+    /// How many frames may be open at the same time if frames are taken as soon as there are more, or after so many steps: the steps that one may fall
+    /// behind, and a quarter of the horizon for the records that are added between two takings.
+    /// </summary>
+    public int OpenFramesMax => StepsBehind + BatchSteps;
+
+    /// <summary>How many steps records may be added of, of all ranks alike, before frames are to be taken.</summary>
+    public int BatchSteps => Math.Max(1, Math.Min(HorizonSteps, StepsBehind) / 4);
+
     /// <summary>Frames begun and not yet handed out.</summary>
     public int OpenFrames => _open.Count;
 
@@ -228,7 +251,9 @@ public sealed class StepFrameAssembler
         }
     }
 
-    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= (IsCatchingUp ? _catchUpSteps : HorizonSteps) || step <= _flushThrough;
+    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= StepsBehind || step <= _flushThrough;
+
+    private int StepsBehind => Math.Min(StepsBehindMax, IsCatchingUp ? _catchUpSteps : HorizonSteps);
 
     private bool HaveAllCaughtUp()
     {

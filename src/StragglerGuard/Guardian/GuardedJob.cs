@@ -68,11 +68,36 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<stri
         }
         catch (Exception mistake)
         {
-            Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
-            Pending = null;
-            failed?.Invoke($"{Judge.Job} is {Fault}");
+            Leave(mistake);
             return false;
         }
+    }
+
+    /// <summary>Takes a rank's place in the job.</summary>
+    /// <returns>False where the job is judged no longer, or it is not the rank's job: <see cref="JobJudge.Enroll"/>.</returns>
+    public bool TryEnroll(RankEnrollment rank)
+    {
+        if (Fault is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            return Judge.Enroll(rank);
+        }
+        catch (Exception mistake)
+        {
+            Leave(mistake);
+            return false;
+        }
+    }
+
+    private void Leave(Exception mistake)
+    {
+        Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
+        Pending = null;
+        failed?.Invoke($"{Judge.Job} is {Fault}");
     }
 
     /// <summary>Shows the figures of some more ranks.</summary>

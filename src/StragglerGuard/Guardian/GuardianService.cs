@@ -81,7 +81,7 @@ public sealed class GuardianService : IAsyncDisposable
         _standbySilentNs = (long)Math.Max(StandbySilentSecondsMin * 1e9, StandbySilentIntervals * options.Agent.IntervalMs * 1e6);
         ActuationDesk? desk = actuators?.Actuator is null ? null : new ActuationDesk(NodeNaming.Of(options.Actuators));
         _commitments = new Commitments(_port, ledger, _roster, options.Ledger.Modes, desk, Complain);
-        _intake = new ReportIntake(_roster, _commitments, ledger, fault => _lastFault = fault);
+        _intake = new ReportIntake(_roster, _commitments, ledger, Complain);
         lock (_gate)
         {
             _commitments.TryCatchUp();

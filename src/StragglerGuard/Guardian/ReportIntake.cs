@@ -11,10 +11,13 @@ namespace StragglerGuard.Guardian;
 /// <param name="roster">The jobs.</param>
 /// <param name="commitments">What becomes of decisions.</param>
 /// <param name="ledger">What is known of jobs that nothing was heard of yet.</param>
-/// <param name="failed">Told, in words, of a job that can't be judged.</param>
+/// <param name="failed">Told, in words, of a job that can't be judged, and, once, that there is no room for any more.</param>
 internal sealed class ReportIntake(JobRoster roster, Commitments commitments, IDecisionLedger ledger, Action<string> failed)
 {
     private readonly List<GuardedJob> _heard = [];
+    private readonly ReportFeed _feed = new();
+    private bool _isFull;
+    private bool _isFailing;
 
     /// <summary>Nodes whose last report named workers that wait: the only ones whose next report may end that.</summary>
     private readonly HashSet<NodeId> _withStandby = [];
@@ -32,19 +35,18 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         _heard.Clear();
         int refused = 0;
 
-        // All records first: a step is complete only with those of the last rank.
+        // All ranks first: a step is complete only with the records of the last.
         GuardedJob? last = null;
+        _feed.Begin(report);
         for (int i = 0; i < report.Ranks.Count; i++)
         {
-            RankReport rank = report.Ranks[i];
-            last = JobOf(rank.Enrollment, last);
-            if (last is null || !last.TryJudge(rank, static (judge, rank) => judge.Add(rank)))
+            last = JobOf(report.Ranks[i].Enrollment, last);
+            bool isTaken = last is { Fault: null };
+            _feed.Add(isTaken ? last : null);
+            refused += isTaken ? 0 : 1;
+            if (isTaken && !_heard.Contains(last!))
             {
-                refused++;
-            }
-            else if (!_heard.Contains(last))
-            {
-                _heard.Add(last);
+                _heard.Add(last!);
             }
         }
 
@@ -53,7 +55,8 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         {
             job.HeardNs = nowNs;
             job.TryJudge(
-                (Complaint: observerComplaint, Commit: commitments.WayOf(job)), static (judge, at) => judge.JudgeFrames(at.Complaint, at.Commit));
+                (Job: job, Feed: _feed, Complaint: observerComplaint, Commit: commitments.WayOf(job)),
+                static (_, at) => at.Feed.Judge(at.Job, at.Complaint, at.Commit));
             job.TryJudge((Job: job, Commitments: commitments), static (_, at) => at.Commitments.ReportLost(at.Job));
         }
 
@@ -107,7 +110,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
 
     private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank)
     {
-        if (!job.Judge.Enroll(rank))
+        if (!job.TryEnroll(rank))
         {
             return null;
         }
@@ -119,18 +122,35 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
     private GuardedJob? Begin(RankEnrollment first)
     {
+        if (!roster.MakeRoom(first))
+        {
+            Tell(ref _isFull, $"{first.Job} is not judged: its {first.WorldSize} ranks and those of the other jobs are more than {RankEnrollment.WorldSizeMax}");
+            return null;
+        }
+
         try
         {
             commitments.CatchUp();
             List<LedgerEntry> known = [.. ledger.Read().Where(entry => entry.Decision.Job == first.Job)];
             GuardedJob job = roster.Begin(first, known, commitments.Now);
             job.TryJudge(_ => commitments.Begin(job, known));
+            _isFull = _isFailing = false;
             return job;
         }
         catch (Exception impossible)
         {
-            failed($"{first.Job} can't be judged: {impossible.Message}");
+            Tell(ref _isFailing, $"{first.Job} can't be judged: {impossible.Message}");
             return null;
+        }
+    }
+
+    /// <summary>Says so once, until a job could be begun again: whoever is refused reports again every second, and others with it.</summary>
+    private void Tell(ref bool isTold, string what)
+    {
+        if (!isTold)
+        {
+            isTold = true;
+            failed(what);
         }
     }
 }

@@ -122,6 +122,30 @@ public sealed class StepFrameAssemblerTests
     }
 
     [Fact]
+    public void StepsBehindMax_BelowTheHorizon_ClosesFramesSoonerUntilItIsLifted()
+    {
+        var assembler = new StepFrameAssembler(2, default, horizonSteps: 16) { StepsBehindMax = 3 };
+        assembler.OpenFramesMax.Should().Be(4, "three behind, and one step at a time");
+        assembler.BeginCatchUp(100);
+        for (long step = 0; step < 10; step++)
+        {
+            assembler.Add(Timings.Step(step, 0));
+        }
+
+        TakeAll(assembler).Should().Equal([0, 1, 2, 3, 4, 5, 6], "however wide the horizon of catching up is");
+        assembler.StepsBehindMax = int.MaxValue;
+        assembler.EndCatchUp();
+        for (long step = 10; step < 24; step++)
+        {
+            assembler.Add(Timings.Step(step, 0));
+        }
+
+        TakeAll(assembler).Should().Equal(7);
+        (assembler.OpenFramesMax, assembler.BatchSteps).Should().Be((20, 4));
+        assembler.Invoking(frames => frames.StepsBehindMax = 0).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [Fact]
     public void Add_AfterTheFrameClosed_IsLateAndCountsAsMissingToo()
     {
         var assembler = new StepFrameAssembler(2, default, horizonSteps: 1);
