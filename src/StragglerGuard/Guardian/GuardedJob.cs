@@ -112,12 +112,12 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<stri
         return isJudged;
     }
 
-    /// <summary>What is known now.</summary>
+    /// <summary>What is known now of the job; of the ranks <see cref="JobJudge.AddStatusOf"/> tells.</summary>
     /// <param name="objection">What keeps the guardian from deciding, or was lost to it; null where nothing does.</param>
     /// <param name="isFinal">Whether it will never decide again: what the policy would say then is beside the point.</param>
-    public JobStatus Status(string? objection, bool isFinal)
+    public JobStatus StatusWithoutRanks(string? objection, bool isFinal)
     {
-        JobStatus status = Judge.Status() with { Earlier = Earlier };
+        JobStatus status = Judge.StatusWithoutRanks() with { Earlier = Earlier };
         return (Fault, objection) switch
         {
             ({ } fault, _) => status with { PolicyReason = fault },

@@ -438,8 +438,28 @@ internal sealed class JobJudge
     public RankLabels[] Labels() => [.. _ranks.Select((rank, i) => new RankLabels(new Rank(i), rank!.DeviceClass, rank.Worker.Node))];
 
     /// <summary>What is known now.</summary>
-    public JobStatus Status() =>
-        StatusWithoutRanks() with { Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)] };
+    public JobStatus Status()
+    {
+        var ranks = new List<RankStatus>();
+        AddStatusOf(first: 0, WorldSize, ranks);
+        return StatusWithoutRanks() with { Ranks = ranks };
+    }
+
+    /// <summary>What is known now of some ranks in a row, as far as they have been heard of.</summary>
+    /// <param name="first">The first of them.</param>
+    /// <param name="most">How many, or as many as there are.</param>
+    /// <param name="statuses">Where it is added.</param>
+    public void AddStatusOf(int first, int most, List<RankStatus> statuses)
+    {
+        int end = Math.Min(WorldSize, first + most);
+        for (int rank = first; rank < end; rank++)
+        {
+            if (_ranks[rank] is not null)
+            {
+                statuses.Add(StatusOf(rank));
+            }
+        }
+    }
 
     /// <summary>What is known now of the job; of the ranks <see cref="StatusOf"/> tells one by one, as it takes its time.</summary>
     public JobStatus StatusWithoutRanks() => new()

@@ -152,6 +152,9 @@ internal sealed class JobRoster(StragglerGuardOptions options, GuardInstruments 
         }
     }
 
+    /// <summary>Whether a job that is known has ended.</summary>
+    public bool HasEnded(JobId job) => Find(job) is not null && _ends.TryGetValue(job, out TaskCompletionSource? end) && end.Task.IsCompleted;
+
     /// <summary>Completes when the job's newest generation has ended; the job need not be known yet.</summary>
     public TaskCompletionSource EndOf(JobId job)
     {
