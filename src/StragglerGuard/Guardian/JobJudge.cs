@@ -17,12 +17,6 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
-    /// <summary>
-    /// A guardian that begins in the midst of a job waits so long for ranks whose reports are still to come: agents look for a new guardian
-    /// every second, and keep some minutes of reports.
-    /// </summary>
-    private const long CatchUpNs = 5_000_000_000;
-
     private const int CatchUpStepsMax = 4_096;
 
     private readonly RankEnrollment?[] _ranks;
@@ -32,6 +26,7 @@ internal sealed class JobJudge
     private readonly SortedDictionary<Rank, GroupFailure> _failures = [];
     private readonly StragglerGuardOptions _options;
     private readonly StepFrameAssembler _assembler;
+    private readonly CatchUpWait _catchUp;
     private readonly ExitSkewEstimator _skew;
     private readonly LagCalculator _lag;
     private readonly StepClock _clock;
@@ -54,7 +49,6 @@ internal sealed class JobJudge
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
     private bool _isBegun;
-    private long _catchUpUntilNs = long.MaxValue;
     private int _enrolled;
     private int _left;
 
@@ -77,6 +71,7 @@ internal sealed class JobJudge
         _counts = new RankCounts[WorldSize];
         _backlogSteps = (int)Math.Clamp(_context.BacklogRecords / WorldSize, 1, CatchUpStepsMax);
         _assembler = new StepFrameAssembler(WorldSize, Generation, options.Guardian.HorizonSteps) { StepsBehindMax = _backlogSteps };
+        _catchUp = new CatchUpWait(_assembler);
         _skew = new ExitSkewEstimator(WorldSize, Generation);
         _lag = new LagCalculator(WorldSize);
         _clock = new StepClock(WorldSize);
@@ -310,15 +305,7 @@ internal sealed class JobJudge
     /// <param name="pausedNs">How long the guardian itself was away since it last looked; 0 where it was not.</param>
     public void LookForHangs(long nowNs, long pausedNs)
     {
-        if (_assembler.IsCatchingUp)
-        {
-            _catchUpUntilNs = _catchUpUntilNs == long.MaxValue ? nowNs + CatchUpNs : _catchUpUntilNs + pausedNs;
-            if (nowNs >= _catchUpUntilNs)
-            {
-                _assembler.EndCatchUp();
-            }
-        }
-
+        _catchUp.Look(nowNs, pausedNs);
         if (_left == 0)
         {
             _hangs.Look(nowNs, pausedNs, _verdicts);
