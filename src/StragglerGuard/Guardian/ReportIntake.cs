@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 using StragglerGuard.Ledger;
@@ -12,10 +13,24 @@ namespace StragglerGuard.Guardian;
 /// <param name="commitments">What becomes of decisions.</param>
 /// <param name="ledger">What is known of jobs that nothing was heard of yet.</param>
 /// <param name="failed">Told, in words, of a job that can't be judged, and, once, that there is no room for any more.</param>
-internal sealed class ReportIntake(JobRoster roster, Commitments commitments, IDecisionLedger ledger, Action<string> failed)
+/// <param name="clock">Its own monotonic clock, ns; null for the machine's.</param>
+internal sealed class ReportIntake(
+    JobRoster roster, Commitments commitments, IDecisionLedger ledger, Action<string> failed, Func<long>? clock = null)
 {
+    /// <summary>
+    /// After a job could not be begun, and that took its time, as with a ledger that can't be reached, no other is begun for so many times that: the jobs
+    /// that are known have their reports judged meanwhile.
+    /// </summary>
+    private const int PauseFactor = 9;
+
+    private const long SlowNs = 200_000_000;
+
+    private readonly Func<long> _nowNs = clock ?? MonotonicClock.NowNs;
     private readonly List<GuardedJob> _heard = [];
     private readonly ReportFeed _feed = new();
+    private readonly HashSet<JobId> _failedNow = [];
+    private bool _isLedgerGone;
+    private long _pausedUntilNs = long.MinValue;
     private bool _isFull;
     private bool _isFailing;
 
@@ -33,6 +48,8 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
     public int Take(NodeReport report, long nowNs, string? observerComplaint)
     {
         _heard.Clear();
+        _failedNow.Clear();
+        _isLedgerGone = false;
         int refused = 0;
 
         // All ranks first: a step is complete only with the records of the last.
@@ -128,6 +145,12 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             return null;
         }
 
+        long beganNs = _nowNs();
+        if (beganNs < _pausedUntilNs || _isLedgerGone || _failedNow.Contains(first.Job))
+        {
+            return null;
+        }
+
         try
         {
             commitments.CatchUp();
@@ -135,12 +158,26 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             GuardedJob job = roster.Begin(first, known, commitments.Now);
             job.TryJudge(_ => commitments.Begin(job, known));
             _isFull = _isFailing = false;
+            PauseAfter(beganNs, factor: 1);
             return job;
         }
         catch (Exception impossible)
         {
             Tell(ref _isFailing, $"{first.Job} can't be judged: {impossible.Message}");
+            _failedNow.Add(first.Job);
+            _isLedgerGone |= impossible is LedgerException;
+            PauseAfter(beganNs, PauseFactor);
             return null;
+        }
+    }
+
+    /// <summary>Has whoever is known already get as much of the guardian's time as a slow beginning took, or more.</summary>
+    private void PauseAfter(long beganNs, int factor)
+    {
+        long nowNs = _nowNs();
+        if (nowNs - beganNs > SlowNs)
+        {
+            _pausedUntilNs = nowNs + (factor * (nowNs - beganNs));
         }
     }
 

@@ -237,6 +237,54 @@ public sealed class ReportIntakeTests : IDisposable
         _instruments.Untrack(new JobId("large")).Should().BeFalse("of the new generation one rank has reported");
     }
 
+    [Fact]
+    public void Job_ThatIsNew_IsTriedOnceAReportWhileTheLedgerCanNotBeRead()
+    {
+        var ledger = new SilentLedger();
+        ReportIntake intake = IntakeWith(ledger);
+        ledger.IsSilent = true;
+
+        NodeReport report = MostOf(step: 0);
+        report = report with { Ranks = [.. report.Ranks, report.Ranks[0] with { Enrollment = Reports.Enrollment(job: "other") }] };
+
+        intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(4);
+        intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(4);
+
+        ledger.Reads.Should().Be(2, "one a report, and that was quick");
+        _faults.Should().Equal("job can't be judged: nobody answers");
+    }
+
+    [Fact]
+    public void Job_ThatIsNew_WaitsNineTimesAsLongAsTheLedgerLastKeptItsReaderWaiting()
+    {
+        var ledger = new SilentLedger();
+        ReportIntake intake = IntakeWith(ledger);
+        intake.Take(Of("known", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+        (ledger.IsSilent, ledger.AnswerNs) = (true, 2_000_000_000);
+        int before = ledger.Reads;
+
+        for (int again = 0; again < 10; again++)
+        {
+            intake.Take(Of($"new {again}", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1);
+            intake.Take(Of("known", 2, rank: 1), nowNs: 1, observerComplaint: null).Should().Be(0, "that one needs no ledger");
+        }
+
+        (ledger.Reads - before).Should().Be(1);
+        ledger.NowNs += (9 * 2_000_000_000L) - 1;
+        intake.Take(Of("new 0", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1);
+        (ledger.Reads - before).Should().Be(1, "the pause is not over");
+        ledger.NowNs++;
+        ledger.IsSilent = false;
+        intake.Take(Of("new 0", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1, "that took long, too");
+        ledger.NowNs += 1_000_000_000_000;
+        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+    }
+
+    private ReportIntake IntakeWith(SilentLedger ledger) => new(
+        _roster, new Commitments(_port, ledger, _roster, new LedgerSection().Modes, actuations: null, _faults.Add), ledger, _faults.Add,
+        () => ledger.NowNs);
+
     private static long Allocated(Action part)
     {
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -257,4 +305,30 @@ public sealed class ReportIntakeTests : IDisposable
                 Reports.Enrollment(rank, ranks, total: ranks, job: job), new[] { Reports.Timing(rank, 0) },
                 Lost: 0, Torn: 0, SplitVotes: 0, Left: false),
         ]);
+
+    /// <summary>A ledger whose answers take their time, of a clock of its own.</summary>
+    private sealed class SilentLedger : IDecisionLedger
+    {
+        private readonly InMemoryLedger _entries = new();
+
+        public bool IsSilent { get; set; }
+
+        public long AnswerNs { get; set; }
+
+        public long NowNs { get; set; }
+
+        public int Reads { get; private set; }
+
+        public long LastSequence => _entries.LastSequence;
+
+        public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
+            _entries.Append(expectedSequence, at, decision);
+
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+        {
+            Reads++;
+            NowNs += AnswerNs;
+            return IsSilent ? throw new LedgerException("nobody answers") : _entries.Read(fromSequence);
+        }
+    }
 }
