@@ -431,10 +431,7 @@ public sealed class GuardianService : IAsyncDisposable
 
         lock (_gate)
         {
-            foreach (GuardedJob job in _roster.Jobs)
-            {
-                job.Standby.ForgetSilent(MonotonicClock.NowNs(), _standbySilentNs);
-            }
+            _intake.ForgetSilent(MonotonicClock.NowNs(), _standbySilentNs);
         }
     }
 }

@@ -34,8 +34,8 @@ internal sealed class ReportIntake(
     private bool _isFull;
     private bool _isFailing;
 
-    /// <summary>Nodes whose last report named workers that wait: the only ones whose next report may end that.</summary>
-    private readonly HashSet<NodeId> _withStandby = [];
+    /// <summary>Nodes whose last report named workers that wait, and when it came: the only ones whose next report may end that.</summary>
+    private readonly Dictionary<NodeId, long> _withStandby = [];
 
     /// <summary>The jobs that the last report told of.</summary>
     public IReadOnlyList<GuardedJob> Heard => _heard;
@@ -85,7 +85,7 @@ internal sealed class ReportIntake(
         bool waited = _withStandby.Count > 0 && _withStandby.Remove(report.Node);
         if (report.Standby.Count > 0)
         {
-            _withStandby.Add(report.Node);
+            _withStandby[report.Node] = nowNs;
         }
         else if (!waited)
         {
@@ -97,6 +97,29 @@ internal sealed class ReportIntake(
             job.Standby.Hear(report, job.Judge.Job, job.Judge.Slots, nowNs);
         }
     }
+
+    /// <summary>Forgets workers that wait, and nodes that named them, where nothing was heard of them for long.</summary>
+    /// <param name="nowNs">The guardian's monotonic clock.</param>
+    /// <param name="silentNs">How long they may be silent.</param>
+    public void ForgetSilent(long nowNs, long silentNs)
+    {
+        foreach (GuardedJob job in roster.Jobs)
+        {
+            job.Standby.ForgetSilent(nowNs, silentNs);
+        }
+
+        // Taking an entry out does not disturb who reads on.
+        foreach ((NodeId node, long heardNs) in _withStandby)
+        {
+            if (nowNs - heardNs > silentNs)
+            {
+                _withStandby.Remove(node);
+            }
+        }
+    }
+
+    /// <summary>Nodes that are remembered for naming workers that wait.</summary>
+    public int NodesWithStandby => _withStandby.Count;
 
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     /// <param name="rank">The rank.</param>

@@ -190,6 +190,25 @@ public sealed class ReportIntakeTests : IDisposable
     }
 
     [Fact]
+    public void Standby_OfNodesThatFellSilent_IsForgottenWithTheNodes()
+    {
+        NodeReport report = MostOf(step: 0);
+        for (int i = 0; i < 4; i++)
+        {
+            var node = new NodeId($"node-{i}");
+            var waiting = new StandbyReport(Reports.Job, Slot: i, Slots: 4, new WorkerId(node, "GPU-0"), new DeviceClass("H100"), SecondsPerUnit: null);
+            _intake.Take(report with { Node = node, Ranks = i == 0 ? report.Ranks : [], Standby = [waiting] }, nowNs: 10 * i, observerComplaint: null);
+        }
+
+        _intake.NodesWithStandby.Should().Be(4);
+
+        _intake.ForgetSilent(nowNs: 35, silentNs: 20);
+
+        _intake.NodesWithStandby.Should().Be(2, "those of 20 and of 30 ns");
+        _roster.Find(Reports.Job)!.Standby.Waiting.Keys.Should().Equal(2, 3);
+    }
+
+    [Fact]
     public void Metrics_OfALargeJob_AreWrittenInParts()
     {
         _intake.Take(MostOf(step: 0), nowNs: 1, observerComplaint: null);
