@@ -1,3 +1,4 @@
+using System.Globalization;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
@@ -45,6 +46,7 @@ internal sealed class JobJudge
     private SpeedEstimator? _speeds;
     private JobDetector? _detector;
     private MitigationLoop? _loop;
+    private InheritedVerdicts? _inherited;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
@@ -185,6 +187,7 @@ internal sealed class JobJudge
                 MinimumEffect = _options.Detection.MinimumEffect,
                 Nodes = [.. ranks.Select(member => member.Worker.Node)],
             });
+        _inherited = new InheritedVerdicts(_context.Book.SlowIn(Generation).Where(rank => (uint)rank.Value < (uint)WorldSize));
         var known = new GenerationKnowledge
         {
             Job = Job,
@@ -341,6 +344,14 @@ internal sealed class JobJudge
         foreach (DetectionEvent found in _events)
         {
             Conclude(in found, frame.Step, detector, loop, commit);
+        }
+
+        if (_inherited is { IsEmpty: false } inherited && inherited.Look(detector, _options.Detection.MinimumEffect) is var (rank, slowdown))
+        {
+            string reason = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{rank} was slow under the guardian before, and is as fast as its peers: {slowdown:0.00} times their median after {InheritedVerdicts.StepsToClear} steps");
+            Put(commit, new StragglerCleared(Job, Generation, frame.Step, rank, reason));
         }
 
         loop.Take(frame, observerComplaint, commit);
