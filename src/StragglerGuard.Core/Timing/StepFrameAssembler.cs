@@ -8,7 +8,7 @@ namespace StragglerGuard.Core.Timing;
 /// other: see <see cref="BeginCatchUp"/>. A rank that a frame lacks is unknown and counted as
 /// <see cref="FrameCounters.Missing"/>, never taken as zero. Steps of which no rank's record came are not handed out, but count as missing.</para>
 /// <para>Take frames until there are none after every record, or every batch of records: frames are reused, and no memory is allocated once as many
-/// exist as were ever open at the same time. One thread at a time.</para>
+/// exist as were ever open at the same time. After a catch-up no more are kept than the horizon needs. One thread at a time.</para>
 /// </remarks>
 public sealed class StepFrameAssembler
 {
@@ -22,6 +22,7 @@ public sealed class StepFrameAssembler
     private long _closedThrough = NoStep;
     private long _flushThrough = NoStep;
     private int _catchUpSteps;
+    private int _behind;
 
     // Ranks whose newest step is before that of the oldest open frame: while there are none, that frame's absent ranks have all moved on.
     private int _ranksBehindHead;
@@ -53,7 +54,7 @@ public sealed class StepFrameAssembler
         _lastStep = new long[ranks];
         Array.Fill(_lastStep, NoStep);
         _open = new List<StepFrame>(horizonSteps + 1);
-        _free = new Stack<StepFrame>(horizonSteps + 2);
+        _free = new Stack<StepFrame>(FramesKept);
     }
 
     /// <summary>Ranks of the membership.</summary>
@@ -67,6 +68,37 @@ public sealed class StepFrameAssembler
 
     /// <summary>Whether frames wait for ranks that are further behind than the horizon: see <see cref="BeginCatchUp"/>.</summary>
     public bool IsCatchingUp => _catchUpSteps > 0;
+
+    /// <summary>How many steps a frame may fall behind the newest step, whatever the horizon is: less than that, where so many frames would take too
+    /// much memory.</summary>
+    /// <value>1 or more; default <see cref="int.MaxValue"/>: the horizon, or that of catching up, alone.</value>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1.</exception>
+    public int StepsBehindMax
+    {
+        get;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            field = value;
+        }
+    } = int.MaxValue;
+
+    /// <summary>
+    /// How many frames may be open at the same time if frames are taken as soon as there are more, or after so many steps: the steps that one may fall
+    /// behind, and a quarter of the horizon for the records that are added between two takings.
+    /// </summary>
+    public int OpenFramesMax => StepsBehind + BatchSteps;
+
+    /// <summary>How many steps records may be added of, of all ranks alike, before frames are to be taken.</summary>
+    public int BatchSteps => Math.Max(1, Math.Min(HorizonSteps, StepsBehind) / 4);
+
+    /// <summary>
+    /// Records so far that were further behind the newest step than the horizon when they came. While they become more, who is late is catching up.
+    /// </summary>
+    public long BacklogRecords { get; private set; }
+
+    /// <summary>Frames that are kept for use while none is open.</summary>
+    internal int FreeFrames => _free.Count;
 
     /// <summary>Frames begun and not yet handed out.</summary>
     public int OpenFrames => _open.Count;
@@ -154,16 +186,31 @@ public sealed class StepFrameAssembler
     }
 
     /// <summary>Goes back to the horizon: whoever is still behind it is missing.</summary>
-    public void EndCatchUp() => _catchUpSteps = 0;
+    public void EndCatchUp()
+    {
+        _catchUpSteps = 0;
+        while (_free.Count > FramesKept)
+        {
+            _free.Pop();
+        }
+
+        _free.TrimExcess(FramesKept);
+    }
 
     /// <summary>Ends the loan of the frame that was taken last, if any.</summary>
     public void Release()
     {
-        if (_lent is not null)
+        if (_lent is null)
+        {
+            return;
+        }
+
+        if (IsCatchingUp || _free.Count < FramesKept)
         {
             _free.Push(_lent);
-            _lent = null;
         }
+
+        _lent = null;
     }
 
     /// <summary>Closes every open frame as it is (end of the job); take them with <see cref="TryTake"/>.</summary>
@@ -210,6 +257,7 @@ public sealed class StepFrameAssembler
         }
 
         _open[index].Put(in timing);
+        BacklogRecords += _newestStep - step >= HorizonSteps ? 1 : 0;
         Advance(rank, lastStep, step, headIsNew: !isOpen && index == 0);
         return FrameAdmission.Accepted;
     }
@@ -228,16 +276,25 @@ public sealed class StepFrameAssembler
         }
     }
 
-    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= (IsCatchingUp ? _catchUpSteps : HorizonSteps) || step <= _flushThrough;
+    private bool HeadIsClosed(long step) => _ranksBehindHead == 0 || _newestStep - step >= StepsBehind || step <= _flushThrough;
+
+    /// <summary>As many as may be open while there is no backlog, the one that is lent, and the one that closes it.</summary>
+    private int FramesKept => HorizonSteps + Math.Max(1, HorizonSteps / 4) + 2;
+
+    private int StepsBehind => Math.Min(StepsBehindMax, IsCatchingUp ? _catchUpSteps : HorizonSteps);
 
     private bool HaveAllCaughtUp()
     {
-        foreach (long lastStep in _lastStep)
+        // The rank that was behind the last time most likely still is: a report takes no time in proportion to all ranks for that.
+        for (int looked = 0; looked < Ranks; looked++)
         {
+            long lastStep = _lastStep[_behind];
             if (lastStep == NoStep || _newestStep - lastStep >= HorizonSteps)
             {
                 return false;
             }
+
+            _behind = _behind + 1 == Ranks ? 0 : _behind + 1;
         }
 
         return true;
@@ -258,15 +315,29 @@ public sealed class StepFrameAssembler
         }
     }
 
-    // Where the step stands, or would stand, among the open frames. Most records belong to the newest few, hence from the end.
+    // Where the step stands, or would stand, among the open frames. Most records belong to the newest, or to none yet; those of a backlog to any.
     private int IndexOf(long step)
     {
-        int index = _open.Count;
-        while (index > 0 && _open[index - 1].Step >= step)
+        int low = 0;
+        int high = _open.Count;
+        if (high > 0 && step >= _open[high - 1].Step)
         {
-            index--;
+            return step == _open[high - 1].Step ? high - 1 : high;
         }
 
-        return index;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (_open[middle].Step < step)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
     }
 }

@@ -71,11 +71,36 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<stri
         }
         catch (Exception mistake)
         {
-            Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
-            Pending = null;
-            failed?.Invoke($"{Judge.Job} is {Fault}");
+            Leave(mistake);
             return false;
         }
+    }
+
+    /// <summary>Takes a rank's place in the job.</summary>
+    /// <returns>False where the job is judged no longer, or it is not the rank's job: <see cref="JobJudge.Enroll"/>.</returns>
+    public bool TryEnroll(RankEnrollment rank)
+    {
+        if (Fault is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            return Judge.Enroll(rank);
+        }
+        catch (Exception mistake)
+        {
+            Leave(mistake);
+            return false;
+        }
+    }
+
+    private void Leave(Exception mistake)
+    {
+        Fault = $"judged no longer: {mistake.GetType().Name}: {mistake.Message}";
+        Pending = null;
+        failed?.Invoke($"{Judge.Job} is {Fault}");
     }
 
     /// <summary>Shows the figures of some more ranks.</summary>
@@ -90,12 +115,12 @@ internal sealed class GuardedJob(JobJudge judge, JobMetrics metrics, Action<stri
         return isJudged;
     }
 
-    /// <summary>What is known now.</summary>
+    /// <summary>What is known now of the job; of the ranks <see cref="JobJudge.AddStatusOf"/> tells.</summary>
     /// <param name="objection">What keeps the guardian from deciding, or was lost to it; null where nothing does.</param>
     /// <param name="isFinal">Whether it will never decide again: what the policy would say then is beside the point.</param>
-    public JobStatus Status(string? objection, bool isFinal)
+    public JobStatus StatusWithoutRanks(string? objection, bool isFinal)
     {
-        JobStatus status = Judge.Status() with { Earlier = Earlier };
+        JobStatus status = Judge.StatusWithoutRanks() with { Earlier = Earlier };
         return (Fault, objection) switch
         {
             ({ } fault, _) => status with { PolicyReason = fault },

@@ -21,6 +21,11 @@ internal sealed record JobContext(MitigationBook Book, IReadOnlyDictionary<int, 
     /// <summary>What a micro-batch took the job in the generation before, s; NaN where nobody saw it.</summary>
     public double FormerSecondsPerUnit { get; init; } = double.NaN;
 
+    /// <summary>How many records' room the frames of the generation may take that wait for ranks: until all have reported once, and while a backlog is
+    /// heard. A frame of a job of 100 ranks takes that of 100.</summary>
+    /// <value>Default 4,194,304: some 300 MB.</value>
+    public long BacklogRecords { get; init; } = 1 << 22;
+
     /// <summary>The time, s since 1970, so many seconds of steps after the generation began.</summary>
     public double SecondsAfter(double elapsedSeconds) => MitigationBook.SecondsOf(BeganAt) + elapsedSeconds;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
@@ -17,16 +18,7 @@ namespace StragglerGuard.Guardian;
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
 internal sealed class JobJudge
 {
-    /// <summary>
-    /// A guardian that begins in the midst of a job waits so long for ranks whose reports are still to come: agents look for a new guardian
-    /// every second, and keep some minutes of reports.
-    /// </summary>
-    private const long CatchUpNs = 5_000_000_000;
-
     private const int CatchUpStepsMax = 4_096;
-
-    /// <summary>In the largest fleets a backlog of many steps is memory by the gigabyte.</summary>
-    private const int CatchUpRecordsMax = 1 << 22;
 
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
@@ -35,12 +27,11 @@ internal sealed class JobJudge
     private readonly SortedDictionary<Rank, GroupFailure> _failures = [];
     private readonly StragglerGuardOptions _options;
     private readonly StepFrameAssembler _assembler;
+    private readonly CatchUpWait _catchUp;
     private readonly ExitSkewEstimator _skew;
     private readonly LagCalculator _lag;
-    private readonly LagStatistics _lagStatistics;
     private readonly StepClock _clock;
     private readonly DetectionEvents _events = new();
-    private readonly SpeedEstimator _speeds;
     private readonly PlanHistory _plans;
     private readonly VerdictBook _verdicts;
     private readonly ChangeBook _changes = new();
@@ -50,13 +41,16 @@ internal sealed class JobJudge
     private readonly long[] _newestStartNs;
     private readonly ReplicaNumbers _numbers;
     private readonly bool _planIsKnown;
+    private readonly int _backlogSteps;
+    private LagStatistics? _lagStatistics;
+    private SpeedEstimator? _speeds;
     private JobDetector? _detector;
     private MitigationLoop? _loop;
+    private InheritedVerdicts? _inherited;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
     private bool _isBegun;
-    private long _catchUpUntilNs = long.MaxValue;
     private int _enrolled;
     private int _left;
 
@@ -77,12 +71,12 @@ internal sealed class JobJudge
         _options = options;
         _ranks = new RankEnrollment?[WorldSize];
         _counts = new RankCounts[WorldSize];
-        _assembler = new StepFrameAssembler(WorldSize, Generation, options.Guardian.HorizonSteps);
+        _backlogSteps = (int)Math.Clamp(_context.BacklogRecords / WorldSize, 1, CatchUpStepsMax);
+        _assembler = new StepFrameAssembler(WorldSize, Generation, options.Guardian.HorizonSteps) { StepsBehindMax = _backlogSteps };
+        _catchUp = new CatchUpWait(_assembler);
         _skew = new ExitSkewEstimator(WorldSize, Generation);
         _lag = new LagCalculator(WorldSize);
-        _lagStatistics = new LagStatistics(WorldSize, options.Guardian.LagWindowSteps);
         _clock = new StepClock(WorldSize);
-        _speeds = new SpeedEstimator(WorldSize);
         Slots = first.Slots;
         _planIsKnown = plan is not null;
         _plans = new PlanHistory(plan ?? JobPlan.Even(TotalMicroBatches, Slots, Generation));
@@ -158,10 +152,16 @@ internal sealed class JobJudge
         return true;
     }
 
-    /// <summary>All ranks are known: so are the members, which rank belongs to which of them, and whom each is comparable with.</summary>
+    /// <summary>
+    /// All ranks are known: so are the members, which rank belongs to which of them, and whom each is comparable with. Only now the job may take memory
+    /// for every rank by the kilobyte: before, a single report could have it taken for a million ranks that nobody has.
+    /// </summary>
     private void Begin()
     {
         RankEnrollment[] ranks = _ranks!;
+        _lagStatistics = new LagStatistics(WorldSize, _options.Guardian.LagWindowSteps);
+        _speeds = new SpeedEstimator(WorldSize);
+        _assembler.StepsBehindMax = int.MaxValue;
         if (!_planIsKnown)
         {
             int[] slots = [.. ranks.Select(rank => rank.Slot).Distinct().Order()];
@@ -187,6 +187,7 @@ internal sealed class JobJudge
                 MinimumEffect = _options.Detection.MinimumEffect,
                 Nodes = [.. ranks.Select(member => member.Worker.Node)],
             });
+        _inherited = new InheritedVerdicts(_context.Book.SlowIn(Generation).Where(rank => (uint)rank.Value < (uint)WorldSize));
         var known = new GenerationKnowledge
         {
             Job = Job,
@@ -211,30 +212,55 @@ internal sealed class JobJudge
     /// <param name="report">Of an enrolled rank.</param>
     public void Add(RankReport report)
     {
-        if (!_isBegun && !report.Timings.IsEmpty)
+        AddTimings(report, from: 0, throughStep: long.MaxValue, framesMax: int.MaxValue);
+        Note(report);
+    }
+
+    /// <summary>Takes some records of one rank, one at least.</summary>
+    /// <param name="report">Of an enrolled rank.</param>
+    /// <param name="from">The first record that was not taken yet.</param>
+    /// <param name="throughStep">Records of later steps are left for another time.</param>
+    /// <param name="framesMax">Once more frames are open than these the rest is left, too: frames are to be judged first.</param>
+    /// <returns>The first record that is left; as many as there are where none is.</returns>
+    public int AddTimings(RankReport report, int from, long throughStep, int framesMax)
+    {
+        ReadOnlySpan<StepTiming> timings = report.Timings.Span;
+        if (!_isBegun && !timings.IsEmpty)
         {
             _isBegun = true;
-            if (report.Timings.Span[0].Step > _assembler.HorizonSteps)
+            if (timings[0].Step > _assembler.HorizonSteps)
             {
                 // In the midst of a job: the agents have kept what no guardian took.
-                _assembler.BeginCatchUp(Math.Clamp(CatchUpRecordsMax / WorldSize, 1, CatchUpStepsMax));
+                _assembler.BeginCatchUp(_backlogSteps);
             }
         }
 
-        foreach (ref readonly StepTiming timing in report.Timings.Span)
+        int next = from;
+        while (next < timings.Length && (next == from || (timings[next].Step <= throughStep && _assembler.OpenFrames <= framesMax)))
         {
-            if (timing.Kind == TimingKind.SkewProbe)
-            {
-                _skew.Add(in timing);
-            }
-            else if (_assembler.Add(in timing) == FrameAdmission.Accepted)
-            {
-                ref long newestNs = ref _newestStartNs[timing.Rank.Value];
-                newestNs = Math.Max(newestNs, timing.StartNs);
-                _hangs.Note(timing.Rank, timing.Step);
-            }
+            Add(in timings[next++]);
         }
 
+        return next;
+    }
+
+    private void Add(in StepTiming timing)
+    {
+        if (timing.Kind == TimingKind.SkewProbe)
+        {
+            _skew.Add(in timing);
+        }
+        else if (_assembler.Add(in timing) == FrameAdmission.Accepted)
+        {
+            ref long newestNs = ref _newestStartNs[timing.Rank.Value];
+            newestNs = Math.Max(newestNs, timing.StartNs);
+            _hangs.Note(timing.Rank, timing.Step);
+        }
+    }
+
+    /// <summary>Takes what a rank says of itself, after all of its records.</summary>
+    public void Note(RankReport report)
+    {
         if (report.Trial is { } trial)
         {
             _trials.Note(report.Enrollment.Rank, trial);
@@ -259,8 +285,8 @@ internal sealed class JobJudge
     }
 
     /// <summary>
-    /// Judges every frame that has closed. Called once a node's whole report is in: records of one rank alone, if there are more of them
-    /// than the horizon is long, would close frames over the heads of its neighbours in the same report.
+    /// Judges every frame that has closed. Called once a node's whole report is in, or so many steps of all of its ranks: records of one rank alone, if
+    /// there are more of them than the horizon is long, would close frames over the heads of its neighbours in the same report.
     /// </summary>
     /// <param name="observerComplaint">Why the guardian distrusts its own view now; null where it does not.</param>
     /// <param name="commit">Called before a decision has any effect.</param>
@@ -282,15 +308,7 @@ internal sealed class JobJudge
     /// <param name="pausedNs">How long the guardian itself was away since it last looked; 0 where it was not.</param>
     public void LookForHangs(long nowNs, long pausedNs)
     {
-        if (_assembler.IsCatchingUp)
-        {
-            _catchUpUntilNs = _catchUpUntilNs == long.MaxValue ? nowNs + CatchUpNs : _catchUpUntilNs + pausedNs;
-            if (nowNs >= _catchUpUntilNs)
-            {
-                _assembler.EndCatchUp();
-            }
-        }
-
+        _catchUp.Look(nowNs, pausedNs);
         if (_left == 0)
         {
             _hangs.Look(nowNs, pausedNs, _verdicts);
@@ -307,13 +325,13 @@ internal sealed class JobJudge
         _firstStep = Math.Min(_firstStep, frame.Step);
         _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
-        _lagStatistics.Add(in _lastLag, _lag.LagNs);
+        _lagStatistics?.Add(in _lastLag, _lag.LagNs);
         if (_lastLag.LastArriver is { } last)
         {
             _waitCausedSeconds[last.Value] += _lastLag.WaitCausedNs * 1e-9;
         }
 
-        _speeds.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
+        _speeds?.Observe(frame.Step, frame.ComputeNs, frame.WorkUnits, frame.Present);
         if (_detector is not { } detector || _loop is not { } loop)
         {
             // Whom the missing ranks are comparable with, and how much they may be dealt, is not known yet.
@@ -328,6 +346,14 @@ internal sealed class JobJudge
             Conclude(in found, frame.Step, detector, loop, commit);
         }
 
+        if (_inherited is { IsEmpty: false } inherited && inherited.Look(detector, _options.Detection.MinimumEffect) is var (rank, slowdown))
+        {
+            string reason = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{rank} was slow under the guardian before, and is as fast as its peers: {slowdown:0.00} times their median after {InheritedVerdicts.StepsToClear} steps");
+            Put(commit, new StragglerCleared(Job, Generation, frame.Step, rank, reason));
+        }
+
         loop.Take(frame, observerComplaint, commit);
     }
 
@@ -340,7 +366,7 @@ internal sealed class JobJudge
                 Verdict verdict = VerdictWriter.Write(in found, detector);
                 _verdicts.Raise(verdict);
                 _changes.Onset(in found);
-                _speeds.Restart(found.Rank!.Value, found.OnsetStep);
+                _speeds!.Restart(found.Rank!.Value, found.OnsetStep);
                 if (!IsToldAlready(verdict))
                 {
                     Put(commit, new StragglerFound(Job, Generation, step, verdict));
@@ -352,7 +378,7 @@ internal sealed class JobJudge
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
                 _changes.Recovery(in found);
-                _speeds.Restart(recovered, found.ChangedAtStep);
+                _speeds!.Restart(recovered, found.ChangedAtStep);
                 Put(commit, new StragglerCleared(Job, Generation, step, recovered, reason));
                 loop.VerdictChanged(step, commit);
                 break;
@@ -397,12 +423,41 @@ internal sealed class JobJudge
     /// <summary>Whether every rank has been heard of.</summary>
     public bool IsComplete => _enrolled == WorldSize;
 
+    /// <summary>How many records' room the generation keeps to itself now for frames that wait for ranks, of all that a guardian has for it.</summary>
+    public long BacklogRecords => IsComplete && _isBegun && !_assembler.IsCatchingUp ? 0 : (long)_backlogSteps * WorldSize;
+
+    /// <summary>Steps of a report that are taken at a time.</summary>
+    public int BatchSteps => _assembler.BatchSteps;
+
+    /// <summary>Frames that may be open before some are to be judged.</summary>
+    public int OpenFramesMax => _assembler.OpenFramesMax;
+
     /// <summary>What the ranks of a complete job are called.</summary>
     public RankLabels[] Labels() => [.. _ranks.Select((rank, i) => new RankLabels(new Rank(i), rank!.DeviceClass, rank.Worker.Node))];
 
     /// <summary>What is known now.</summary>
-    public JobStatus Status() =>
-        StatusWithoutRanks() with { Ranks = [.. Enumerable.Range(0, WorldSize).Where(rank => _ranks[rank] is not null).Select(StatusOf)] };
+    public JobStatus Status()
+    {
+        var ranks = new List<RankStatus>();
+        AddStatusOf(first: 0, WorldSize, ranks);
+        return StatusWithoutRanks() with { Ranks = ranks };
+    }
+
+    /// <summary>What is known now of some ranks in a row, as far as they have been heard of.</summary>
+    /// <param name="first">The first of them.</param>
+    /// <param name="most">How many, or as many as there are.</param>
+    /// <param name="statuses">Where it is added.</param>
+    public void AddStatusOf(int first, int most, List<RankStatus> statuses)
+    {
+        int end = Math.Min(WorldSize, first + most);
+        for (int rank = first; rank < end; rank++)
+        {
+            if (_ranks[rank] is not null)
+            {
+                statuses.Add(StatusOf(rank));
+            }
+        }
+    }
 
     /// <summary>What is known now of the job; of the ranks <see cref="StatusOf"/> tells one by one, as it takes its time.</summary>
     public JobStatus StatusWithoutRanks() => new()
@@ -433,11 +488,11 @@ internal sealed class JobJudge
     /// <summary>What is known now of a rank that has been heard of.</summary>
     public RankStatus StatusOf(int rank)
     {
-        LagSummary lag = _lagStatistics.Summarize(new Rank(rank));
+        LagSummary lag = _lagStatistics?.Summarize(new Rank(rank)) ?? default;
         return new RankStatus(
             new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass,
             _loop is null ? 0 : _plans.InForce.Deal.MicroBatches[_numbers[rank]],
-            _speeds.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
+            _speeds?.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
             _waitCausedSeconds[rank], _detector?.StateOf(new Rank(rank)).Slowdown, _verdicts.Standing(rank));
     }
 

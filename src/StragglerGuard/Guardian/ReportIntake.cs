@@ -1,3 +1,4 @@
+using StragglerGuard.Collectives;
 using StragglerGuard.Core;
 using StragglerGuard.Fabric;
 using StragglerGuard.Ledger;
@@ -11,13 +12,30 @@ namespace StragglerGuard.Guardian;
 /// <param name="roster">The jobs.</param>
 /// <param name="commitments">What becomes of decisions.</param>
 /// <param name="ledger">What is known of jobs that nothing was heard of yet.</param>
-/// <param name="failed">Told, in words, of a job that can't be judged.</param>
-internal sealed class ReportIntake(JobRoster roster, Commitments commitments, IDecisionLedger ledger, Action<string> failed)
+/// <param name="failed">Told, in words, of a job that can't be judged, and, once, that there is no room for any more.</param>
+/// <param name="clock">Its own monotonic clock, ns; null for the machine's.</param>
+internal sealed class ReportIntake(
+    JobRoster roster, Commitments commitments, IDecisionLedger ledger, Action<string> failed, Func<long>? clock = null)
 {
-    private readonly List<GuardedJob> _heard = [];
+    /// <summary>
+    /// After a job could not be begun, and that took its time, as with a ledger that can't be reached, no other is begun for so many times that: the jobs
+    /// that are known have their reports judged meanwhile.
+    /// </summary>
+    private const int PauseFactor = 9;
 
-    /// <summary>Nodes whose last report named workers that wait: the only ones whose next report may end that.</summary>
-    private readonly HashSet<NodeId> _withStandby = [];
+    private const long SlowNs = 200_000_000;
+
+    private readonly Func<long> _nowNs = clock ?? MonotonicClock.NowNs;
+    private readonly List<GuardedJob> _heard = [];
+    private readonly ReportFeed _feed = new();
+    private readonly HashSet<JobId> _failedNow = [];
+    private bool _isLedgerGone;
+    private long _pausedUntilNs = long.MinValue;
+    private bool _isFull;
+    private bool _isFailing;
+
+    /// <summary>Nodes whose last report named workers that wait, and when it came: the only ones whose next report may end that.</summary>
+    private readonly Dictionary<NodeId, long> _withStandby = [];
 
     /// <summary>The jobs that the last report told of.</summary>
     public IReadOnlyList<GuardedJob> Heard => _heard;
@@ -30,22 +48,23 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
     public int Take(NodeReport report, long nowNs, string? observerComplaint)
     {
         _heard.Clear();
+        _failedNow.Clear();
+        _isLedgerGone = false;
         int refused = 0;
 
-        // All records first: a step is complete only with those of the last rank.
+        // All ranks first: a step is complete only with the records of the last.
         GuardedJob? last = null;
+        _feed.Begin(report);
         for (int i = 0; i < report.Ranks.Count; i++)
         {
-            RankReport rank = report.Ranks[i];
-            last = JobOf(rank.Enrollment, report.Node, last);
-            if (last is null || !last.TryJudge(rank, static (judge, rank) => judge.Add(rank)))
+            last = JobOf(report.Ranks[i].Enrollment, report.Node, last);
+            bool isTaken = last is { Fault: null };
+            _feed.Add(isTaken ? last : null);
+            refused += isTaken ? 0 : 1;
+            if (isTaken && !_heard.Contains(last!))
             {
-                refused++;
-            }
-            else if (!_heard.Contains(last))
-            {
-                _heard.Add(last);
-                last.Nodes.Hear(report.Node);
+                _heard.Add(last!);
+                last!.Nodes.Hear(report.Node);
             }
         }
 
@@ -54,7 +73,8 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         {
             job.HeardNs = nowNs;
             job.TryJudge(
-                (Complaint: observerComplaint, Commit: commitments.WayOf(job)), static (judge, at) => judge.JudgeFrames(at.Complaint, at.Commit));
+                (Job: job, Feed: _feed, Complaint: observerComplaint, Commit: commitments.WayOf(job)),
+                static (_, at) => at.Feed.Judge(at.Job, at.Complaint, at.Commit));
             job.TryJudge((Job: job, Commitments: commitments), static (_, at) => at.Commitments.ReportLost(at.Job));
         }
 
@@ -66,7 +86,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
         bool waited = _withStandby.Count > 0 && _withStandby.Remove(report.Node);
         if (report.Standby.Count > 0)
         {
-            _withStandby.Add(report.Node);
+            _withStandby[report.Node] = nowNs;
         }
         else if (!waited)
         {
@@ -83,6 +103,29 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             job.Standby.Hear(report, job.Judge.Job, job.Judge.Slots, nowNs);
         }
     }
+
+    /// <summary>Forgets workers that wait, and nodes that named them, where nothing was heard of them for long.</summary>
+    /// <param name="nowNs">The guardian's monotonic clock.</param>
+    /// <param name="silentNs">How long they may be silent.</param>
+    public void ForgetSilent(long nowNs, long silentNs)
+    {
+        foreach (GuardedJob job in roster.Jobs)
+        {
+            job.Standby.ForgetSilent(nowNs, silentNs);
+        }
+
+        // Taking an entry out does not disturb who reads on.
+        foreach ((NodeId node, long heardNs) in _withStandby)
+        {
+            if (nowNs - heardNs > silentNs)
+            {
+                _withStandby.Remove(node);
+            }
+        }
+    }
+
+    /// <summary>Nodes that are remembered for naming workers that wait.</summary>
+    public int NodesWithStandby => _withStandby.Count;
 
     /// <summary>The job that a rank belongs to; a newer generation replaces the older one, an older one is not heard any more.</summary>
     /// <param name="rank">The rank.</param>
@@ -115,7 +158,7 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
 
     private static GuardedJob? Enrolled(GuardedJob job, RankEnrollment rank, NodeId node)
     {
-        if (!job.Judge.Enroll(rank))
+        if (!job.TryEnroll(rank))
         {
             job.Nodes.Hear(node);
             return null;
@@ -128,6 +171,18 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
     /// <summary>A job that nothing was heard of, or a newer generation: what the ledger has of it is taken over.</summary>
     private GuardedJob? Begin(RankEnrollment first, NodeId node)
     {
+        if (!roster.MakeRoom(first))
+        {
+            Tell(ref _isFull, $"{first.Job} is not judged: its {first.WorldSize} ranks and those of the other jobs are more than {RankEnrollment.WorldSizeMax}");
+            return null;
+        }
+
+        long beganNs = _nowNs();
+        if (beganNs < _pausedUntilNs || _isLedgerGone || _failedNow.Contains(first.Job))
+        {
+            return null;
+        }
+
         try
         {
             commitments.CatchUp();
@@ -135,12 +190,37 @@ internal sealed class ReportIntake(JobRoster roster, Commitments commitments, ID
             GuardedJob job = roster.Begin(first, known, commitments.Now);
             job.Nodes.Hear(node);
             job.TryJudge(_ => commitments.Begin(job, known));
+            _isFull = _isFailing = false;
+            PauseAfter(beganNs, factor: 1);
             return job;
         }
         catch (Exception impossible)
         {
-            failed($"{first.Job} can't be judged: {impossible.Message}");
+            Tell(ref _isFailing, $"{first.Job} can't be judged: {impossible.Message}");
+            _failedNow.Add(first.Job);
+            _isLedgerGone |= impossible is LedgerException;
+            PauseAfter(beganNs, PauseFactor);
             return null;
+        }
+    }
+
+    /// <summary>Has whoever is known already get as much of the guardian's time as a slow beginning took, or more.</summary>
+    private void PauseAfter(long beganNs, int factor)
+    {
+        long nowNs = _nowNs();
+        if (nowNs - beganNs > SlowNs)
+        {
+            _pausedUntilNs = nowNs + (factor * (nowNs - beganNs));
+        }
+    }
+
+    /// <summary>Says so once, until a job could be begun again: whoever is refused reports again every second, and others with it.</summary>
+    private void Tell(ref bool isTold, string what)
+    {
+        if (!isTold)
+        {
+            isTold = true;
+            failed(what);
         }
     }
 }

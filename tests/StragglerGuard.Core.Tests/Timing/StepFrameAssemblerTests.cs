@@ -122,6 +122,86 @@ public sealed class StepFrameAssemblerTests
     }
 
     [Fact]
+    public void CatchUp_OnceItHasEnded_KeepsNoMoreFramesThanTheHorizonNeeds()
+    {
+        var assembler = new StepFrameAssembler(2, default, horizonSteps: 8);
+        assembler.BeginCatchUp(1_000);
+        for (int rank = 0; rank < 2; rank++)
+        {
+            for (long step = 0; step < 500; step++)
+            {
+                assembler.Add(Timings.Step(step, rank));
+                if (rank == 0)
+                {
+                    assembler.TryTake(out _).Should().BeFalse();
+                }
+            }
+        }
+
+        assembler.OpenFrames.Should().Be(500);
+        assembler.BacklogRecords.Should().Be(492, "of those of rank 1 the last eight are within the horizon");
+
+        TakeAll(assembler).Should().HaveCount(500);
+
+        assembler.IsCatchingUp.Should().BeFalse();
+        assembler.FreeFrames.Should().Be(12, "eight, a quarter of them, and two");
+    }
+
+    [Fact]
+    public void Frames_OfBacklogsInAnyOrder_AreThoseOfARecordByRecordJoin()
+    {
+        Gen<(int Ranks, int Seed)> jobs = Gen.Choose(1, 6).SelectMany(_ => Gen.Choose(0, int.MaxValue - 1), (ranks, seed) => (ranks, seed));
+        Prop.ForAll(Arb.From(jobs), job =>
+        {
+            const int Steps = 80;
+            var random = new Random(job.Seed);
+            var assembler = new StepFrameAssembler(job.Ranks, default, horizonSteps: 4);
+            assembler.BeginCatchUp(4 * Steps);
+            StepTiming[] records = [.. Enumerable.Range(0, Steps * job.Ranks).Where(_ => random.NextDouble() < 0.8)
+                .Select(i => Timings.Step(2 * (i / job.Ranks), i % job.Ranks, insideNs: i))];
+            random.Shuffle(records);
+            foreach (StepTiming record in records)
+            {
+                assembler.Add(in record).Should().Be(FrameAdmission.Accepted);
+            }
+
+            assembler.Flush();
+            var joined = new List<(long Step, string InsideNs)>();
+            while (assembler.TryTake(out StepFrame? frame))
+            {
+                joined.Add((frame.Step, string.Join(' ', Enumerable.Range(0, job.Ranks).Select(rank => frame.IsPresent(rank) ? frame.CollectiveNs[rank] : -1))));
+            }
+
+            joined.Should().Equal(records.GroupBy(record => record.Step).OrderBy(step => step.Key).Select(step => (step.Key, string.Join(
+                ' ', Enumerable.Range(0, job.Ranks).Select(rank => step.Where(record => record.Rank.Value == rank).Select(record => record.CollectiveNs).DefaultIfEmpty(-1).Single())))));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100).WithReplay(20_262, 1));
+    }
+
+    [Fact]
+    public void StepsBehindMax_BelowTheHorizon_ClosesFramesSoonerUntilItIsLifted()
+    {
+        var assembler = new StepFrameAssembler(2, default, horizonSteps: 16) { StepsBehindMax = 3 };
+        assembler.OpenFramesMax.Should().Be(4, "three behind, and one step at a time");
+        assembler.BeginCatchUp(100);
+        for (long step = 0; step < 10; step++)
+        {
+            assembler.Add(Timings.Step(step, 0));
+        }
+
+        TakeAll(assembler).Should().Equal([0, 1, 2, 3, 4, 5, 6], "however wide the horizon of catching up is");
+        assembler.StepsBehindMax = int.MaxValue;
+        assembler.EndCatchUp();
+        for (long step = 10; step < 24; step++)
+        {
+            assembler.Add(Timings.Step(step, 0));
+        }
+
+        TakeAll(assembler).Should().Equal(7);
+        (assembler.OpenFramesMax, assembler.BatchSteps).Should().Be((20, 4));
+        assembler.Invoking(frames => frames.StepsBehindMax = 0).Should().Throw<ArgumentOutOfRangeException>();
+    }
+
+    [Fact]
     public void Add_AfterTheFrameClosed_IsLateAndCountsAsMissingToo()
     {
         var assembler = new StepFrameAssembler(2, default, horizonSteps: 1);

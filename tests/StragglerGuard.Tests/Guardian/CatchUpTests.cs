@@ -42,7 +42,56 @@ public sealed class CatchUpTests
         judge.Status().LastStep.Should().Be(1_000 + Backlog - 1 - new GuardianSection().HorizonSteps);
     }
 
-    private static JobJudge HearBacklogs(int ranks, int heard, int firstStep)
+    [Fact]
+    public void Backlogs_ThatStillComeIn_AreWaitedFor()
+    {
+        (JobJudge judge, VirtualRanks job, List<StepTiming> backlog) = Begin(ranks: 4, heard: 2, firstStep: 1_000);
+        judge.LookForHangs(nowNs: SecondNs, pausedNs: 0);
+        for (int second = 2; second < 12; second++)
+        {
+            // Rank 2 goes on with forty steps a second, and rank 3 has not found the way yet.
+            int from = 1_000 + (40 * (second - 2));
+            Hear(judge, job, rank: 2, backlog.Where(record => record.Step >= from && record.Step < from + 40));
+            judge.LookForHangs(nowNs: second * SecondNs, pausedNs: 0);
+        }
+
+        Judge(judge);
+        judge.Status().LastStep.Should().Be(-1, "ten seconds are over, but the backlog moves on");
+        Hear(judge, job, rank: 2, backlog.Where(record => record.Step >= 1_400));
+        Hear(judge, job, rank: 3, backlog);
+
+        judge.Status().LastStep.Should().Be(1_000 + Backlog - 1);
+        judge.Status().Frames.IncompleteFrames.Should().Be(0);
+    }
+
+    [Fact]
+    public void Backlogs_ThatNeverEnd_AreWaitedForHalfAMinute()
+    {
+        (JobJudge judge, VirtualRanks job, List<StepTiming> backlog) = Begin(ranks: 4, heard: 2, firstStep: 1_000);
+        for (int second = 0; second <= 30; second++)
+        {
+            Judge(judge);
+            judge.Status().LastStep.Should().Be(-1, $"{second} s of thirty are over");
+            int step = 1_000 + second;
+            Hear(judge, job, rank: 2, backlog.Where(record => record.Step == step));
+            judge.LookForHangs(nowNs: second * SecondNs, pausedNs: 0);
+        }
+
+        Judge(judge);
+
+        judge.Status().LastStep.Should().Be(1_000 + Backlog - 1 - new GuardianSection().HorizonSteps);
+    }
+
+    private static JobJudge HearBacklogs(int ranks, int heard, int firstStep) => Begin(ranks, heard, firstStep).Judge;
+
+    private static void Hear(JobJudge judge, VirtualRanks job, int rank, IEnumerable<StepTiming> records)
+    {
+        judge.Enroll(job.Enrollment(rank)).Should().BeTrue();
+        judge.Add(job.ReportOf(rank, records));
+        Judge(judge);
+    }
+
+    private static (JobJudge Judge, VirtualRanks Job, List<StepTiming> Backlog) Begin(int ranks, int heard, int firstStep)
     {
         var job = new VirtualRanks(seed: 3, total: 4 * ranks, [.. Enumerable.Repeat(0.02, ranks)]);
         job.TakeSteps(firstStep);
@@ -50,12 +99,10 @@ public sealed class CatchUpTests
         var judge = new JobJudge(job.Enrollment(0), new ModeSchedule(PolicyMode.Observe), new StragglerGuardOptions());
         for (int rank = 0; rank < heard; rank++)
         {
-            judge.Enroll(job.Enrollment(rank)).Should().BeTrue();
-            judge.Add(job.ReportOf(rank, backlog));
-            Judge(judge);
+            Hear(judge, job, rank, backlog);
         }
 
-        return judge;
+        return (judge, job, backlog);
     }
 
     private static void Judge(JobJudge judge) => judge.JudgeFrames(null, decide => null);

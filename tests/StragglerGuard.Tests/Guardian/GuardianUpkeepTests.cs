@@ -81,6 +81,43 @@ public sealed class GuardianUpkeepTests
     }
 
     [Fact]
+    public async Task HasEnded_OfAJob_IsSoOnceAllRanksHaveLeftAndUntilItGoesOn()
+    {
+        await using var guarded = new Guarded();
+        guarded.Guardian.HasEnded(Job).Should().BeFalse("nobody has heard of it");
+        guarded.Report(Node(Job, 0, 0, 5, left: false, 4, 4));
+        guarded.Report(Node(Job, 0, 5, 6, left: true, 4, 4));
+        (await guarded.Guardian.JobEndedAsync(Job, Patience)).Should().BeTrue();
+        guarded.Guardian.HasEnded(Job).Should().BeTrue();
+
+        guarded.Report(Node(Job, 1, 0, 3, left: false, 4, 4));
+        await guarded.Guardian.DisposeAsync();
+
+        guarded.Guardian.HasEnded(Job).Should().BeFalse("another generation has begun");
+        guarded.Guardian.HasEnded(new JobId("other")).Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Status_OfAJobThatIsReadInParts_HasEveryRankThatReportedInOrder()
+    {
+        const int Ranks = 2_500;
+        await using var guarded = new Guarded();
+        int[] heard = [0, 1_023, 1_024, 2_047, 2_499];
+        foreach (int rank in heard.Reverse())
+        {
+            RankReport one = Node(Job, 0, 0, 1, left: false, 4, 4).Ranks[0];
+            RankEnrollment place = one.Enrollment with { Rank = new Rank(rank), WorldSize = Ranks, Slot = rank, Slots = Ranks, TotalMicroBatches = Ranks };
+            guarded.Report(new NodeReport(new NodeId($"node {rank}"), 1, 0, [one with { Enrollment = place, Timings = default }]));
+        }
+
+        await guarded.Guardian.DisposeAsync();
+
+        JobStatus status = guarded.Guardian.Status(Job)!;
+        status.Ranks.Select(rank => rank.Rank.Value).Should().Equal(heard);
+        status.PolicyReason.Should().Be("no step judged yet");
+    }
+
+    [Fact]
     public async Task Jobs_ThatEnded_AreForgottenButForTheLast16()
     {
         await using var guarded = new Guarded();

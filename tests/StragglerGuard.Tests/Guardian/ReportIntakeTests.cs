@@ -1,5 +1,7 @@
 using StragglerGuard.Core;
+using StragglerGuard.Collectives;
 using StragglerGuard.Core.Policy;
+using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Guardian;
 using StragglerGuard.Hosting;
@@ -84,6 +86,94 @@ public sealed class ReportIntakeTests : IDisposable
     }
 
     [Fact]
+    public void Report_OfOneRankOfAMillion_TakesNoMemoryForTheOthersWindows()
+    {
+        NodeReport report = Of("job", RankEnrollment.WorldSizeMax, rank: 0);
+
+        long bytes = Allocated(() => _intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(0));
+
+        bytes.Should().BeLessThan(512L << 20, "the window of lags alone is 2 KiB a rank");
+        bytes.Should().BeGreaterThan(RankEnrollment.WorldSizeMax, "the job is in the books");
+        _faults.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Report_OfMoreStepsThanTheHorizon_OpensNoMoreFramesThanThat(bool isShuffled)
+    {
+        const int Ranks = 4_096;
+        const int Steps = 2_000;
+        const int FrameBytes = Ranks * 73;
+        StepTiming[] timings = [.. Enumerable.Range(0, Steps).Select(step => Reports.Timing(1, step))];
+        if (isShuffled)
+        {
+            new Random(5).Shuffle(timings.AsSpan(1));
+        }
+
+        NodeReport report = Of("job", Ranks, rank: 1);
+        report = report with { Ranks = [report.Ranks[0] with { Timings = timings }] };
+
+        long bytes = Allocated(() => _intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(0));
+
+        FrameCounters frames = _roster.Find(new JobId("job"))!.Judge.Status().Frames;
+        (frames.Accepted + frames.Late).Should().Be(Steps);
+        bytes.Should().BeLessThan((64 + 16 + 16) * FrameBytes, "64 steps is the horizon, a quarter of it is read at once");
+        _faults.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Report_WhoseRanksAreNotAtTheSameStep_ClosesNoFrameOverTheOneBehind()
+    {
+        RankReport Said(int rank, int from) => new(
+            Reports.Enrollment(rank, worldSize: 2), Enumerable.Range(from, 300 - from).Select(step => Reports.Timing(rank, step)).ToArray(),
+            Lost: 0, Torn: 0, SplitVotes: 0, Left: false);
+
+        _intake.Take(new NodeReport(new NodeId("node-a"), 1, 1, [Said(1, 0), Said(0, 0)]), nowNs: 1, observerComplaint: null);
+        _intake.Take(new NodeReport(new NodeId("node-a"), 1, 1, [Said(1, 200), Said(0, 100)]), nowNs: 1, observerComplaint: null);
+
+        FrameCounters frames = _roster.Find(Reports.Job)!.Judge.Status().Frames;
+        (frames.CompleteFrames, frames.IncompleteFrames).Should().Be((300, 0));
+        _faults.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Ranks_OfAllJobs_AreBounded_AndTheSilentGiveWay()
+    {
+        const int Half = RankEnrollment.WorldSizeMax / 2;
+        long nowNs = MonotonicClock.NowNs();
+        _intake.Take(Of("first", Half, rank: 0), nowNs, observerComplaint: null).Should().Be(0);
+        _intake.Take(Of("second", Half, rank: 0), nowNs, observerComplaint: null).Should().Be(0);
+
+        _intake.Take(Of("third", 1, rank: 0), nowNs, observerComplaint: null).Should().Be(1);
+        _intake.Take(Of("fourth", 2, rank: 0), nowNs, observerComplaint: null).Should().Be(1);
+
+        _faults.Should().Equal(
+            "third is not judged: its 1 ranks and those of the other jobs are more than 1048576");
+        _intake.Take(Of("first", Half, rank: 1), nowNs: 1, observerComplaint: null).Should().Be(0, "that one has its room");
+        _intake.Take(Of("third", 1, rank: 0), nowNs, observerComplaint: null).Should().Be(0);
+        _roster.Jobs.Select(job => job.Judge.Job.Value).Should().BeEquivalentTo(["second", "third"], "the first was heard of long ago");
+        _intake.Take(Of("fourth", Half, rank: 0), nowNs, observerComplaint: null).Should().Be(1);
+        _faults.Should().HaveCount(2, "it is full again");
+    }
+
+    [Fact]
+    public void RoomForBacklogs_IsSharedByTheJobsThatBegin()
+    {
+        const int Ranks = 65_536;
+        _intake.Take(Of("small", 1, rank: 0), MonotonicClock.NowNs(), observerComplaint: null).Should().Be(0);
+        _roster.Find(new JobId("small"))!.Judge.BacklogRecords.Should().Be(0, "its only rank has reported, and nothing of the past");
+        for (int job = 0; job < 15; job++)
+        {
+            _intake.Take(Of($"job {job}", Ranks, rank: 0), MonotonicClock.NowNs(), observerComplaint: null).Should().Be(0);
+        }
+
+        long[] room = [.. _roster.Jobs.Skip(1).Select(job => job.Judge.BacklogRecords / Ranks)];
+        room.Should().BeInDescendingOrder().And.StartWith(36L).And.OnlyContain(steps => steps >= 4);
+        room.Sum().Should().BeLessThanOrEqualTo((15 * 4) + 128, "what is lent is lent once");
+    }
+
+    [Fact]
     public void Standby_OfANode_LastsAsLongAsItsReportsNameIt()
     {
         NodeReport report = MostOf(step: 0);
@@ -97,6 +187,25 @@ public sealed class ReportIntakeTests : IDisposable
 
         _intake.Take(MostOf(step: 1), nowNs: 3, observerComplaint: null);
         book.Waiting.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Standby_OfNodesThatFellSilent_IsForgottenWithTheNodes()
+    {
+        NodeReport report = MostOf(step: 0);
+        for (int i = 0; i < 4; i++)
+        {
+            var node = new NodeId($"node-{i}");
+            var waiting = new StandbyReport(Reports.Job, Slot: i, Slots: 4, new WorkerId(node, "GPU-0"), new DeviceClass("H100"), SecondsPerUnit: null);
+            _intake.Take(report with { Node = node, Ranks = i == 0 ? report.Ranks : [], Standby = [waiting] }, nowNs: 10 * i, observerComplaint: null);
+        }
+
+        _intake.NodesWithStandby.Should().Be(4);
+
+        _intake.ForgetSilent(nowNs: 35, silentNs: 20);
+
+        _intake.NodesWithStandby.Should().Be(2, "those of 20 and of 30 ns");
+        _roster.Find(Reports.Job)!.Standby.Waiting.Keys.Should().Equal(2, 3);
     }
 
     [Fact]
@@ -147,6 +256,61 @@ public sealed class ReportIntakeTests : IDisposable
         _instruments.Untrack(new JobId("large")).Should().BeFalse("of the new generation one rank has reported");
     }
 
+    [Fact]
+    public void Job_ThatIsNew_IsTriedOnceAReportWhileTheLedgerCanNotBeRead()
+    {
+        var ledger = new SilentLedger();
+        ReportIntake intake = IntakeWith(ledger);
+        ledger.IsSilent = true;
+
+        NodeReport report = MostOf(step: 0);
+        report = report with { Ranks = [.. report.Ranks, report.Ranks[0] with { Enrollment = Reports.Enrollment(job: "other") }] };
+
+        intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(4);
+        intake.Take(report, nowNs: 1, observerComplaint: null).Should().Be(4);
+
+        ledger.Reads.Should().Be(2, "one a report, and that was quick");
+        _faults.Should().Equal("job can't be judged: nobody answers");
+    }
+
+    [Fact]
+    public void Job_ThatIsNew_WaitsNineTimesAsLongAsTheLedgerLastKeptItsReaderWaiting()
+    {
+        var ledger = new SilentLedger();
+        ReportIntake intake = IntakeWith(ledger);
+        intake.Take(Of("known", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+        (ledger.IsSilent, ledger.AnswerNs) = (true, 2_000_000_000);
+        int before = ledger.Reads;
+
+        for (int again = 0; again < 10; again++)
+        {
+            intake.Take(Of($"new {again}", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1);
+            intake.Take(Of("known", 2, rank: 1), nowNs: 1, observerComplaint: null).Should().Be(0, "that one needs no ledger");
+        }
+
+        (ledger.Reads - before).Should().Be(1);
+        ledger.NowNs += (9 * 2_000_000_000L) - 1;
+        intake.Take(Of("new 0", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1);
+        (ledger.Reads - before).Should().Be(1, "the pause is not over");
+        ledger.NowNs++;
+        ledger.IsSilent = false;
+        intake.Take(Of("new 0", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1, "that took long, too");
+        ledger.NowNs += 1_000_000_000_000;
+        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+    }
+
+    private ReportIntake IntakeWith(SilentLedger ledger) => new(
+        _roster, new Commitments(_port, ledger, _roster, new LedgerSection().Modes, actuations: null, _faults.Add), ledger, _faults.Add,
+        () => ledger.NowNs);
+
+    private static long Allocated(Action part)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        part();
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
     /// <summary>Three ranks of four.</summary>
     private static NodeReport MostOf(long step) => new(
         new NodeId("node-a"), Sequence: 1, SentNs: 1,
@@ -160,4 +324,30 @@ public sealed class ReportIntakeTests : IDisposable
                 Reports.Enrollment(rank, ranks, total: ranks, job: job), new[] { Reports.Timing(rank, 0) },
                 Lost: 0, Torn: 0, SplitVotes: 0, Left: false),
         ]);
+
+    /// <summary>A ledger whose answers take their time, of a clock of its own.</summary>
+    private sealed class SilentLedger : IDecisionLedger
+    {
+        private readonly InMemoryLedger _entries = new();
+
+        public bool IsSilent { get; set; }
+
+        public long AnswerNs { get; set; }
+
+        public long NowNs { get; set; }
+
+        public int Reads { get; private set; }
+
+        public long LastSequence => _entries.LastSequence;
+
+        public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
+            _entries.Append(expectedSequence, at, decision);
+
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+        {
+            Reads++;
+            NowNs += AnswerNs;
+            return IsSilent ? throw new LedgerException("nobody answers") : _entries.Read(fromSequence);
+        }
+    }
 }
