@@ -26,3 +26,18 @@ internal sealed class IlgpuStage(Accelerator accelerator, int bytes) : HostStage
         }
     }
 }
+
+/// <summary>Host memory of the ordinary kind, for devices that gain nothing from another.</summary>
+internal sealed class OrdinaryStage(int bytes) : HostStage
+{
+    private readonly byte[] _memory = new byte[bytes];
+
+    /// <inheritdoc/>
+    public override Span<byte> Bytes => _memory;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // The collector's.
+    }
+}
