@@ -168,7 +168,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
         return _clock.TryGetElapsedNs(from, to, out elapsedNs);
     }
 
-    /// <summary>Waits for what was issued, and closes the device. Its buffers are gone with it.</summary>
+    /// <summary>Waits for what was issued, and closes the device. Its buffers are gone with it. A driver that fails meanwhile is not heard: what failed has said so.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -177,13 +177,13 @@ public sealed partial class IlgpuDevice : IPeerDevice
         }
 
         _disposed = true;
-        _clock.Dispose();
-        _stream.Dispose();
+        NativeFaults.Pass(_clock.Dispose);
+        NativeFaults.Pass(_stream.Dispose);
 
         // Accelerators that read each other tell each other of their end, each under its own lock and then the other's: two at once never end.
         lock (s_ending)
         {
-            _accelerator.Dispose();
+            NativeFaults.Pass(_accelerator.Dispose);
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class IlgpuStage(Accelerator accelerator, int bytes) : HostStage
     {
         if (disposing)
         {
-            _memory.Dispose();
+            NativeFaults.Pass(_memory.Dispose);
         }
     }
 }
