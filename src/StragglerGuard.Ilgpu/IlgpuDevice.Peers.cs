@@ -25,7 +25,7 @@ public sealed partial class IlgpuDevice
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return peer is IlgpuDevice other && !ReferenceEquals(other, this) && other._accelerator.Context == _accelerator.Context
-            && _accelerator.EnablePeerAccess(other._accelerator);
+            && _reach.CanRead(other._accelerator);
     }
 
     /// <inheritdoc/>

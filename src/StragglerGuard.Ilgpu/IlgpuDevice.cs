@@ -30,6 +30,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
     private readonly IStreamClock _clock;
     private readonly KernelSet<float> _single;
     private readonly KernelSet<double> _double;
+    private readonly PeerReach _reach;
     private readonly int _groupSizeMax;
     private bool _disposed;
 
@@ -38,6 +39,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
         Description = description;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
+        _reach = new PeerReach(accelerator.EnablePeerAccess, peer => accelerator.DisablePeerAccess(peer));
         _groupSizeMax = groupSizeMax;
         _single = KernelSet<float>.Compile<SingleArithmetic>(accelerator);
         _double = KernelSet<double>.Compile<DoubleArithmetic>(accelerator);
