@@ -21,7 +21,15 @@ internal sealed unsafe class IlgpuBuffer<T> : DeviceBuffer<T>
 
         // A driver has no memory of no bytes.
         _memory = accelerator.Allocate1D<T>(Math.Max(length, 1));
-        _memory.MemSetToZero(stream);
+        try
+        {
+            _memory.MemSetToZero(stream);
+        }
+        catch
+        {
+            NativeFaults.Pass(_memory.Dispose);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -60,6 +68,9 @@ internal sealed unsafe class IlgpuBuffer<T> : DeviceBuffer<T>
     /// <summary>Its address on the device, for other libraries of the driver.</summary>
     internal nint Address => _memory.NativePtr;
 
+    /// <summary>Whether its memory was given back.</summary>
+    internal bool IsFreed => _memory.IsDisposed;
+
     /// <summary>A part of the vector as kernels see it.</summary>
     internal ArrayView<T> View(int offset, int length)
     {
@@ -85,10 +96,10 @@ internal sealed unsafe class IlgpuBuffer<T> : DeviceBuffer<T>
             // Work that is under way may still use it.
             if (!_stream.IsDisposed)
             {
-                _stream.Synchronize();
+                NativeFaults.Pass(_stream.Synchronize);
             }
 
-            _memory.Dispose();
+            NativeFaults.Pass(_memory.Dispose);
         }
     }
 }

@@ -10,6 +10,12 @@ namespace StragglerGuard.Ilgpu;
 /// <content>What it does together with other devices of the process.</content>
 public sealed partial class IlgpuDevice
 {
+    /// <summary>
+    /// Whether ILGPU copies a part of a host buffer where it is told to: on OpenCL (CLMemoryBuffer.CLCopy, 1.5.3) it takes the whole buffer's
+    /// length for the part's, and reads or overwrites what lies behind. Uploads and downloads make a host buffer of the very length.
+    /// </summary>
+    private bool CopiesPartsOfHostMemory => _accelerator.AcceleratorType != AcceleratorType.OpenCL;
+
     /// <inheritdoc/>
     /// <remarks>
     /// CUDA: devices that have peer access, of one <see cref="IlgpuPlatform"/>. Two of one GPU have none: each has its context. Simulators of
@@ -19,7 +25,7 @@ public sealed partial class IlgpuDevice
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return peer is IlgpuDevice other && !ReferenceEquals(other, this) && other._accelerator.Context == _accelerator.Context
-            && _accelerator.EnablePeerAccess(other._accelerator);
+            && _reach.CanRead(other._accelerator);
     }
 
     /// <inheritdoc/>
@@ -86,23 +92,26 @@ public sealed partial class IlgpuDevice
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
-        return new IlgpuStage(_accelerator, bytes);
+        return CopiesPartsOfHostMemory ? new IlgpuStage(_accelerator, bytes) : new OrdinaryStage(bytes);
     }
 
     /// <inheritdoc/>
     public void Store<T>(DeviceSlice<T> source, HostStage stage)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        ArgumentNullException.ThrowIfNull(stage);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (stage is not IlgpuStage own)
-        {
-            throw new ArgumentException("The stage was made by another kind of device.", nameof(stage));
-        }
-
         ArrayView<T> from = View(source, nameof(source));
         if (from.Length > 0)
         {
-            own.View<T>(source.Length).CopyFrom(_stream, from);
+            if (stage is IlgpuStage known && CopiesPartsOfHostMemory)
+            {
+                known.View<T>(source.Length).CopyFrom(_stream, from);
+            }
+            else
+            {
+                source.Buffer.Download(MemoryMarshal.Cast<byte, T>(stage.Bytes)[..source.Length], source.Offset);
+            }
         }
 
         _stream.Synchronize();
@@ -120,7 +129,7 @@ public sealed partial class IlgpuDevice
             return;
         }
 
-        if (stage is IlgpuStage known)
+        if (stage is IlgpuStage known && CopiesPartsOfHostMemory)
         {
             to.CopyFrom(_stream, known.View<T>(destination.Length));
         }

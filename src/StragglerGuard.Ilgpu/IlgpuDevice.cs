@@ -30,6 +30,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
     private readonly IStreamClock _clock;
     private readonly KernelSet<float> _single;
     private readonly KernelSet<double> _double;
+    private readonly PeerReach _reach;
     private readonly int _groupSizeMax;
     private bool _disposed;
 
@@ -38,6 +39,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
         Description = description;
         _accelerator = accelerator;
         _stream = accelerator.CreateStream();
+        _reach = new PeerReach(accelerator.EnablePeerAccess, peer => accelerator.DisablePeerAccess(peer));
         _groupSizeMax = groupSizeMax;
         _single = KernelSet<float>.Compile<SingleArithmetic>(accelerator);
         _double = KernelSet<double>.Compile<DoubleArithmetic>(accelerator);
@@ -168,7 +170,7 @@ public sealed partial class IlgpuDevice : IPeerDevice
         return _clock.TryGetElapsedNs(from, to, out elapsedNs);
     }
 
-    /// <summary>Waits for what was issued, and closes the device. Its buffers are gone with it.</summary>
+    /// <summary>Waits for what was issued, and closes the device. Its buffers are gone with it. A driver that fails meanwhile is not heard: what failed has said so.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -177,13 +179,13 @@ public sealed partial class IlgpuDevice : IPeerDevice
         }
 
         _disposed = true;
-        _clock.Dispose();
-        _stream.Dispose();
+        NativeFaults.Pass(_clock.Dispose);
+        NativeFaults.Pass(_stream.Dispose);
 
         // Accelerators that read each other tell each other of their end, each under its own lock and then the other's: two at once never end.
         lock (s_ending)
         {
-            _accelerator.Dispose();
+            NativeFaults.Pass(_accelerator.Dispose);
         }
     }
 

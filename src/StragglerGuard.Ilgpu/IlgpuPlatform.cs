@@ -7,7 +7,7 @@ using StragglerGuard.Ilgpu.Native;
 
 namespace StragglerGuard.Ilgpu;
 
-/// <summary>The devices that ILGPU reaches on this machine. One a process is enough.</summary>
+/// <summary>The devices that ILGPU reaches on this machine. One a process is enough; on WSL, a second one finds no CUDA devices.</summary>
 public sealed class IlgpuPlatform : IDisposable
 {
     // The fewest threads that the simulator takes: it runs each on a thread of the host.
@@ -71,16 +71,18 @@ public sealed class IlgpuPlatform : IDisposable
 
             try
             {
-                if (hasDriver())
-                {
-                    register();
-                }
-                else
+                // Registered first: where ILGPU finds the driver its own way (WSL), that is what sets it.
+                register();
+                if (!hasDriver())
                 {
                     absent[backend] = withoutDriver;
                 }
             }
-            catch (Exception broken) when (broken is AcceleratorException or NotSupportedException or TypeInitializationException)
+            catch (InvalidOperationException taken) when (DriverLibraries.IsWsl)
+            {
+                absent[backend] = $"on WSL, ILGPU looks for its driver once a process: {taken.Message}";
+            }
+            catch (Exception broken) when (broken is AcceleratorException or NotSupportedException or TypeInitializationException or InvalidOperationException)
             {
                 absent[backend] = $"its driver does not work: {broken.Message}";
             }
@@ -114,7 +116,7 @@ public sealed class IlgpuPlatform : IDisposable
         }
         catch
         {
-            accelerator.Dispose();
+            NativeFaults.Pass(accelerator.Dispose);
             throw;
         }
     }

@@ -22,7 +22,22 @@ internal sealed class IlgpuStage(Accelerator accelerator, int bytes) : HostStage
     {
         if (disposing)
         {
-            _memory.Dispose();
+            NativeFaults.Pass(_memory.Dispose);
         }
+    }
+}
+
+/// <summary>Host memory of the ordinary kind, for devices that gain nothing from another.</summary>
+internal sealed class OrdinaryStage(int bytes) : HostStage
+{
+    private readonly byte[] _memory = new byte[bytes];
+
+    /// <inheritdoc/>
+    public override Span<byte> Bytes => _memory;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // The collector's.
     }
 }

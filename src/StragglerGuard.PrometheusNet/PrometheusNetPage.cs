@@ -15,7 +15,8 @@ namespace StragglerGuard.PrometheusNet;
 /// counters, names and help are those of the instruments, a series that reports no more is gone from the next page. The cap is that of
 /// the built-in page: what goes beyond is left out, last first, and counted in <c>stragglerguard_exposition_dropped_series_total</c>; a
 /// series that prometheus-net refuses (a label that begins with two underscores, a name that the registry has as another type) is left
-/// out and counted too. Two guards may share a registry where their jobs have different names. In
+/// out and counted too. Two guards may share a registry where their jobs have different names; of the series without a job, which they have
+/// in common, counters are added up and gauges show the greatest (a guardian of the process decides where one of them does). In
 /// <see cref="Metrics.DefaultRegistry"/> prometheus-net's adapter shows the same instruments again under its own names, unless
 /// <see cref="Metrics.SuppressDefaultMetrics(SuppressDefaultMetricOptions)"/> turns it off.
 /// </remarks>
@@ -42,12 +43,13 @@ public sealed class PrometheusNetPage : IMetricsPage, IDisposable
         Registry = registry ?? Metrics.NewCustomRegistry();
         _maxSeries = maxSeries;
         MetricFactory factory = Metrics.WithCustomRegistry(Registry);
+        SharedSeries shared = SharedSeries.Of(Registry);
         _dropped = factory.CreateCounter(TextExposition.DroppedSeriesName, TextExposition.DroppedSeriesHelp);
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (ReferenceEquals(instrument.Meter, meter) && instrument.IsObservable)
             {
-                var family = new RegistryFamily(factory, instrument);
+                var family = new RegistryFamily(factory, shared, instrument);
                 lock (_gate)
                 {
                     _families.Add(family);
@@ -106,7 +108,7 @@ public sealed class PrometheusNetPage : IMetricsPage, IDisposable
         }
     }
 
-    /// <summary>Stops listening and takes the meter's series out of the registry.</summary>
+    /// <summary>Stops listening and takes the meter's series out of the registry, save what another page shows too.</summary>
     /// <remarks>
     /// A registry keeps what was once registered: heads without series stay on its page, and the counter of dropped series; and it keeps
     /// this object, idle, for as long as it lives itself.

@@ -13,13 +13,15 @@ internal sealed class RegistryFamily
     private readonly string _help;
     private readonly bool _isCounter;
     private readonly List<LabelledCollector> _collectors = [];
-    private readonly Dictionary<ChildBase, long> _rounds = [];
-    private readonly List<ChildBase> _silent = [];
+    private readonly SharedSeries _shared;
+    private readonly Dictionary<SharedSeries.Series, long> _rounds = [];
+    private readonly List<SharedSeries.Series> _silent = [];
     private long _round;
 
-    public RegistryFamily(MetricFactory factory, Instrument instrument)
+    public RegistryFamily(MetricFactory factory, SharedSeries shared, Instrument instrument)
     {
         _factory = factory;
+        _shared = shared;
         _name = MetricFamily.NameOf(instrument.Name, allowColon: false);
         // prometheus-net writes help as it is given.
         _help = (instrument.Description ?? "").Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
@@ -39,7 +41,7 @@ internal sealed class RegistryFamily
                 labels[i] = Convert.ToString(tags[i].Value, CultureInfo.InvariantCulture) ?? "";
             }
 
-            _rounds[collector.Set(labels, value, _rounds)] = _round;
+            _rounds[_shared.Show(collector.Counter, collector.Gauge, labels, this, value)] = _round;
             return true;
         }
         catch (Exception refused) when (refused is ArgumentException or InvalidOperationException)
@@ -48,10 +50,10 @@ internal sealed class RegistryFamily
         }
     }
 
-    /// <summary>Ends a round: what did not report in it is taken away.</summary>
+    /// <summary>Ends a round: what did not report in it is taken away, unless another page has it too.</summary>
     public void RemoveSilent()
     {
-        foreach ((ChildBase series, long round) in _rounds)
+        foreach ((SharedSeries.Series series, long round) in _rounds)
         {
             if (round != _round)
             {
@@ -59,9 +61,9 @@ internal sealed class RegistryFamily
             }
         }
 
-        foreach (ChildBase series in _silent)
+        foreach (SharedSeries.Series series in _silent)
         {
-            series.Remove();
+            _shared.Withdraw(series, this);
             _rounds.Remove(series);
         }
 
@@ -69,12 +71,12 @@ internal sealed class RegistryFamily
         _round++;
     }
 
-    /// <summary>Takes all series away.</summary>
+    /// <summary>Takes all series away that no other page has.</summary>
     public void RemoveAll()
     {
-        foreach (ChildBase series in _rounds.Keys)
+        foreach (SharedSeries.Series series in _rounds.Keys)
         {
-            series.Remove();
+            _shared.Withdraw(series, this);
         }
 
         _rounds.Clear();
@@ -124,30 +126,6 @@ internal sealed class RegistryFamily
             }
 
             return true;
-        }
-
-        /// <summary>Sets a series and gives what it is kept in; a counter that it puts in another's place leaves the rounds.</summary>
-        public ChildBase Set(string[] labels, double value, Dictionary<ChildBase, long> rounds)
-        {
-            if (Gauge is not null)
-            {
-                Gauge.Child gauge = Gauge.WithLabels(labels);
-                gauge.Set(value);
-                return gauge;
-            }
-
-            Counter.Child counter = Counter!.WithLabels(labels);
-            if (value < counter.Value)
-            {
-                // It began anew, which a counter may and prometheus-net's can't.
-                // Removal goes by the labels: done again by the end of the round, it would hit the new one.
-                rounds.Remove(counter);
-                counter.Remove();
-                counter = Counter.WithLabels(labels);
-            }
-
-            counter.IncTo(value);
-            return counter;
         }
     }
 }

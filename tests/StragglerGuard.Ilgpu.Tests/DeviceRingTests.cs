@@ -66,11 +66,14 @@ public sealed class DeviceRingTests
     [InlineData(2)]
     [InlineData(4)]
     [InlineData(8)]
-    public void AllReduce_OnGpusRoundRobin_EqualsTheHosts(int size)
-    {
-        Check<float>(size, Gpu, isClose: (x, y) => Math.Abs(x - y) <= 1e-6f * size);
-        Check<double>(size, Gpu, isClose: (x, y) => Math.Abs(x - y) <= 1e-15 * size);
-    }
+    public void AllReduce_OnGpusRoundRobin_EqualsTheHosts(int size) => CheckGpus(IlgpuBackends.Cuda, size);
+
+    [DeviceTheory(IlgpuBackends.OpenCL)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void AllReduce_OnOpenCLRoundRobin_EqualsTheHosts(int size) => CheckGpus(IlgpuBackends.OpenCL, size);
 
     [Theory]
     [InlineData(true)]
@@ -86,11 +89,17 @@ public sealed class DeviceRingTests
     }
 
     [DeviceFact(IlgpuBackends.Cuda)]
-    public void SteadyState_AllReduceOnGpus_AllocatesNothing() => BytesPerAllReduce(3, 2000, Gpu).Should().Be(0);
+    public void SteadyState_AllReduceOnGpus_AllocatesNothing() => BytesPerAllReduce(3, 2000, rank => Gpu(IlgpuBackends.Cuda, rank)).Should().Be(0);
 
-    private static IlgpuDevice Gpu(int rank)
+    private static void CheckGpus(IlgpuBackends backend, int size)
     {
-        var gpus = Machine.Platform.Devices.Where(device => device.Backend == IlgpuBackends.Cuda).ToList();
+        Check<float>(size, rank => Gpu(backend, rank), isClose: (x, y) => Math.Abs(x - y) <= 1e-6f * size);
+        Check<double>(size, rank => Gpu(backend, rank), isClose: (x, y) => Math.Abs(x - y) <= 1e-15 * size);
+    }
+
+    private static IlgpuDevice Gpu(IlgpuBackends backend, int rank)
+    {
+        var gpus = Machine.Platform.Devices.Where(device => device.Backend == backend).ToList();
         return Machine.Platform.CreateDevice(gpus[rank % gpus.Count]);
     }
 

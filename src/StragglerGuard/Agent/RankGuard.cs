@@ -6,6 +6,7 @@ using StragglerGuard.Collectives.Probes;
 using StragglerGuard.Collectives.Transports;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
+using StragglerGuard.Core.Timing;
 using StragglerGuard.Fabric;
 using StragglerGuard.Recording;
 
@@ -44,6 +45,7 @@ public sealed class RankGuard : IDisposable
     private long _splitVotes;
     private long _refusedOffers;
     private MicroBatchRange _current;
+    private DeviceStepClock? _deviceClock;
     private GroupFailure? _failure;
     private RankTrial? _trial;
     private bool _isDone;
@@ -94,10 +96,40 @@ public sealed class RankGuard : IDisposable
     /// <summary>Offers whose bytes were malformed, too long, or made for another shape of job; the plan in force stayed.</summary>
     public long RefusedOffers => Interlocked.Read(ref _refusedOffers);
 
+    /// <summary>
+    /// Steps that left no record under <see cref="TimeOn"/>: the device was more than seven behind, or had forgotten their marks, or there were
+    /// more than 31 waits for data in one.
+    /// </summary>
+    public long StepsWithoutTime => _deviceClock?.GivenUp ?? 0;
+
     internal StepRing Ring { get; }
 
     /// <summary>Why the group can't go on; null while it can.</summary>
     internal GroupFailure? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>
+    /// Takes the time of the rank's own work from the device's clock, for a loop that calls <see cref="Vote"/> while the device still computes. To be
+    /// called before the first step.
+    /// </summary>
+    /// <remarks>
+    /// The work is marked in the device's stream (<see cref="IComputeDevice.RecordEvent"/>) where the step begins, around waits for data and at
+    /// the vote. The marks are asked for as the next steps begin and end, and never waited for; the step's record goes out when they have
+    /// passed. What is in no such stretch, as the gradients' reduction, is not counted. Arrival at the ballot stays the host's, and so does
+    /// the deadline of <see cref="StepReducer{T}.GoOn"/>. On a device that tells no time (OpenCL) nothing changes: wait for it before the vote.
+    /// </remarks>
+    /// <param name="device">What the rank computes on, used by the rank's thread as all of it; it is not disposed before the guard.</param>
+    /// <exception cref="InvalidOperationException">A step has begun, or it was called before.</exception>
+    public void TimeOn(IComputeDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_nextStep != _firstStep || _deviceClock is not null)
+        {
+            throw new InvalidOperationException("a rank's clock is chosen once, before its first step");
+        }
+
+        _deviceClock = new DeviceStepClock(device);
+    }
 
     /// <summary>
     /// Begins the next step: copies a plan that has come since, and says what to compute. On the first step, and now and then,
@@ -112,6 +144,7 @@ public sealed class RankGuard : IDisposable
             throw new InvalidOperationException($"{Enrollment.Generation} ended before step {_nextStep}: {Plan} is for the next");
         }
 
+        WriteTimed();
         long step = _nextStep++;
         if (step == _firstStep || step % SkewProbePeriodSteps == 0)
         {
@@ -123,19 +156,32 @@ public sealed class RankGuard : IDisposable
         var number = new Rank(plan.NumberOf(Enrollment.Slot));
         _current = new MicroBatchRange(step, plan.Deal.First(number), plan.Deal.Count(number));
         _recorder.BeginStep(step, plan.Epoch);
+        _deviceClock?.Begin();
         return _current;
     }
 
     /// <summary>The loop begins to wait for input; such time is not the rank's own work.</summary>
-    public void BeginDataWait() => _recorder.BeginDataWait();
+    public void BeginDataWait()
+    {
+        _recorder.BeginDataWait();
+        _deviceClock?.Pause();
+    }
 
     /// <summary>The input is there.</summary>
-    public void EndDataWait() => _recorder.EndDataWait();
+    public void EndDataWait()
+    {
+        _recorder.EndDataWait();
+        _deviceClock?.Resume();
+    }
 
     /// <summary>
     /// The step's first collective: tells the total weight, and whether all ranks hold the newest plan, which then is in force
     /// from the next step on. Call it when the rank's own work is done, before the gradients are reduced.
     /// </summary>
+    /// <remarks>
+    /// The work is timed up to here by the host's clock: what a device has been given and has not done yet is not in it. Wait for the device first
+    /// (a download does), or let it tell the time itself: <see cref="TimeOn"/>.
+    /// </remarks>
     /// <param name="weight">The denominator of this rank's loss: samples or tokens; 0 where it had no work.</param>
     /// <param name="workloadFeature">What makes the work of one step larger than another's; 0 where nothing does.</param>
     /// <returns>Σ weight over all ranks: divide the sum of the gradients by it.</returns>
@@ -143,6 +189,7 @@ public sealed class RankGuard : IDisposable
     public double Vote(double weight, double workloadFeature = 0)
     {
         BeginBallot(_ballot, weight);
+        EndOwnWork();
         CollectiveTiming timing = _communicator.AllReduce(_ballot.AsSpan());
         return Conclude(_ballot, timing, _current.Count, weight, workloadFeature);
     }
@@ -166,6 +213,9 @@ public sealed class RankGuard : IDisposable
     /// <summary>How long the rank had been at this step's own work, its waits for data left out, ns.</summary>
     /// <param name="nowNs">On <see cref="MonotonicClock"/>.</param>
     internal long OwnNs(long nowNs) => _recorder.OwnNs(nowNs);
+
+    /// <summary>What the rank launched in this step is all of it.</summary>
+    internal void EndOwnWork() => _deviceClock?.End();
 
     /// <summary>Fixes this rank's vote and writes it.</summary>
     internal void BeginBallot(Span<double> ballot, double weight)
@@ -195,7 +245,16 @@ public sealed class RankGuard : IDisposable
         }
 
         _recorder.Collective(timing.EnterNs, timing.ExitNs);
-        _recorder.EndStep(workUnits, weight, workloadFeature);
+        if (_deviceClock is null)
+        {
+            _recorder.EndStep(workUnits, weight, workloadFeature);
+        }
+        else if (_recorder.TryEndStep(workUnits, weight, workloadFeature, out StepTiming record))
+        {
+            _deviceClock.Hold(record);
+            WriteTimed();
+        }
+
         BallotOutcome outcome = Ballot.Read(sums, Enrollment.WorldSize);
         if (outcome.Status == BallotStatus.Invalid)
         {
@@ -266,7 +325,25 @@ public sealed class RankGuard : IDisposable
         if (!_disposed)
         {
             _disposed = true;
+            try
+            {
+                WriteTimed();
+            }
+            catch (Exception)
+            {
+                // The device is gone or has failed, and whoever used it knows: its last steps have no time.
+            }
+
             _agent.Leave(this);
+        }
+    }
+
+    /// <summary>Writes the records whose time the device has told since.</summary>
+    private void WriteTimed()
+    {
+        while (_deviceClock is not null && _deviceClock.TryTake(out StepTiming timed))
+        {
+            _recorder.Write(timed);
         }
     }
 

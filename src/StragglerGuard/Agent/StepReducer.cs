@@ -122,6 +122,7 @@ public sealed class StepReducer<T> : IDisposable
             _guard.WriteBallot(_control, weight);
         }
 
+        _guard.EndOwnWork();
         _control[Ballot.Length + _number] = microBatches;
         sums.CopyTo(_control.AsSpan(Ballot.Length + _members));
         CollectiveTiming timing;

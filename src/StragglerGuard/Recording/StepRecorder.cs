@@ -103,15 +103,26 @@ public sealed class StepRecorder
     /// <param name="workloadFeature">What makes one step's work larger than another's (tokens, or Σ length²); 0: none given.</param>
     public void EndStep(int workUnits, double weight, double workloadFeature = 0)
     {
+        if (TryEndStep(workUnits, weight, workloadFeature, out StepTiming timing))
+        {
+            _writer.Write(timing);
+        }
+    }
+
+    /// <summary>As <see cref="EndStep"/>, for a record whose compute is not known yet: it is written later, with <see cref="Write"/>.</summary>
+    /// <returns>Whether the step leaves one.</returns>
+    internal bool TryEndStep(int workUnits, double weight, double workloadFeature, out StepTiming timing)
+    {
+        timing = default;
         if (_phase != Phase.Done || _waiting)
         {
             Discarded++;
             _phase = Phase.Idle;
-            return;
+            return false;
         }
 
         _phase = Phase.Idle;
-        _writer.Write(new StepTiming
+        timing = new StepTiming
         {
             Generation = _generation,
             Step = _step,
@@ -126,8 +137,12 @@ public sealed class StepRecorder
             Weight = weight,
             WorkloadFeature = workloadFeature,
             Epoch = _epoch,
-        });
+        };
+        return true;
     }
+
+    /// <summary>Writes a record that <see cref="TryEndStep"/> gave.</summary>
+    internal void Write(in StepTiming timing) => _writer.Write(timing);
 
     /// <summary>Writes the record of a skew probe: this rank's second of two back-to-back barriers. Belongs between two steps.</summary>
     /// <param name="step">A number that all ranks give to the same probe, for example the step that follows.</param>

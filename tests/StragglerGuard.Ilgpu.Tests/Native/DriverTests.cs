@@ -10,6 +10,32 @@ public sealed class DriverTests
     public void Files_OfADriver_BeginWithTheNameThatItInstalls(string library, string file) =>
         DriverLibraries.FilesOf(library)[0].Should().Be(file);
 
+    [Theory]
+    [InlineData("cuda", "/usr/lib/wsl/lib/libcuda.so.1")]
+    [InlineData(DriverLibraries.Nvml, "/usr/lib/wsl/lib/libnvidia-ml.so.1")]
+    public void Files_OfNvidiasDriver_EndWithWhereWindowsPutsIt(string library, string file) => DriverLibraries.FilesOf(library)[^1].Should().Be(file);
+
+    [Theory]
+    [InlineData("Linux version 5.15.153.1-microsoft-standard-WSL2 (root@941d701f84f1)", true, true)]
+    [InlineData("Linux version 5.15.153.1-microsoft-standard-WSL2 (root@941d701f84f1)", false, false)]
+    [InlineData("Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org)", true, false)]
+    public void Wsl_OfAVersionAndADirectory_IsWhatIlgpuTakesForIt(string version, bool hasDirectory, bool isWsl)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("wsl");
+        try
+        {
+            string file = Path.Combine(directory.FullName, "version");
+            File.WriteAllText(file, version);
+
+            DriverLibraries.IsWslBy(file, hasDirectory ? directory.FullName : file + "-none").Should().Be(isWsl);
+            DriverLibraries.IsWslBy(file + "-none", directory.FullName).Should().BeFalse("a system that does not say is none");
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public void Files_OfAnotherLibrary_AreNotOurs()
     {
@@ -18,7 +44,7 @@ public sealed class DriverTests
     }
 
     [Fact]
-    public void Resolver_OfIlgpusDrivers_IsOurs() => DriverLibraries.EnsureRegistered().Should().BeTrue();
+    public void Resolver_OfIlgpusDrivers_IsOurs() => DriverLibraries.EnsureRegistered().Should().Be(!DriverLibraries.IsWsl);
 
     [Theory]
     [InlineData(0x0UL, false)]

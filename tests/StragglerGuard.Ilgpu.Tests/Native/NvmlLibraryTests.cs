@@ -12,6 +12,8 @@ public sealed unsafe class NvmlLibraryTests
     private const int NotSupported = 3;
     private const int NotFound = 6;
     private static readonly nint s_gpu = 0x77;
+    private static bool s_hasLate;
+    private static int s_looksForLate;
 
     private static readonly Dictionary<string, nint> s_driver = new()
     {
@@ -89,6 +91,35 @@ public sealed unsafe class NvmlLibraryTests
         new IlgpuDeviceReader(null).Read(simulated).Should().Be(default(DeviceReading));
     }
 
+    [Fact]
+    public void Reader_OfADeviceThatComesUpLate_FindsItWhenItAsksAgain()
+    {
+        var reader = new IlgpuDeviceReader(new NvmlLibrary(Driver));
+        var late = new WorkerId(new NodeId("n"), "GPU-late");
+        s_hasLate = false;
+        s_looksForLate = 0;
+        for (int i = 0; i < IlgpuDeviceReader.ReadsBetweenLooks - 1; i++)
+        {
+            reader.Read(late).Should().Be(default(DeviceReading));
+        }
+
+        s_looksForLate.Should().Be(1, "not at every reading");
+        reader.Read(late).Should().Be(default(DeviceReading));
+        s_looksForLate.Should().Be(2, "but now and then");
+        s_hasLate = true;
+        for (int i = 0; i < IlgpuDeviceReader.ReadsBetweenLooks - 1; i++)
+        {
+            reader.Read(late).Should().Be(default(DeviceReading));
+        }
+
+        for (int i = 0; i < 2 * IlgpuDeviceReader.ReadsBetweenLooks; i++)
+        {
+            reader.Read(late).ClockMhz.Should().Be(1_050);
+        }
+
+        s_looksForLate.Should().Be(3, "what was found stays found");
+    }
+
     private static nint Driver(string name) => s_driver.GetValueOrDefault(name);
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -96,6 +127,12 @@ public sealed unsafe class NvmlLibraryTests
     {
         string text = Marshal.PtrToStringAnsi((nint)name)!;
         *device = s_gpu;
+        if (text == "GPU-late")
+        {
+            s_looksForLate++;
+            return s_hasLate ? 0 : NotFound;
+        }
+
         return text is "0000:3B:00.0" or "GPU-1" ? 0 : NotFound;
     }
 
