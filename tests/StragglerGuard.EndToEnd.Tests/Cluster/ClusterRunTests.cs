@@ -29,7 +29,8 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
         report.LossLast.Should().Be(embedded.Report().LossLast);
         File.ReadAllBytes(Path.Combine(_folder.Path, "cluster")).Should().Equal(
             File.ReadAllBytes(Path.Combine(_folder.Path, "embedded")), "weights, optimiser and queue are in it");
-        cluster.Output.Should().ContainSingle(line => line.StartsWith("* the guardian ") && line.EndsWith(" decides"));
+        cluster.Output.Where(line => line.StartsWith("* the guardian ") && line.EndsWith(" decides")).Distinct().Should().ContainSingle(
+            "it is one and the same throughout; on a busy machine the launcher may lose sight of it for a moment");
         run.Processes.Should().BeEmpty();
     }
 
