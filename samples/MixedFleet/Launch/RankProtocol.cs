@@ -61,7 +61,10 @@ internal sealed record RankAssignment(
 /// <param name="Port">Where it is to listen, on loopback.</param>
 /// <param name="Guardians">All of them.</param>
 /// <param name="Ledger">The one that they share.</param>
-internal sealed record GuardianAssignment(string Job, int Port, string Guardians, string Ledger, string TokenFile) : LauncherMessage;
+/// <param name="TokenFile">Holds their control token.</param>
+/// <param name="TemporaryFolder">Of launcher and guardians; the last of them deletes it.</param>
+internal sealed record GuardianAssignment(
+    string Job, int Port, string Guardians, string Ledger, string TokenFile, string TemporaryFolder) : LauncherMessage;
 
 /// <summary>Every member of a generation listens.</summary>
 /// <param name="PlanHash">Which, see <see cref="RankListening"/>.</param>

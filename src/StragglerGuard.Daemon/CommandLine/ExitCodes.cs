@@ -12,6 +12,9 @@ internal static class ExitCodes
     /// <summary>What was asked for could not be measured; one message says why.</summary>
     public const int NotMeasured = 1;
 
+    /// <summary>A program that runs until a signal failed for a reason of its own; one message says which.</summary>
+    public const int Failed = 1;
+
     /// <summary>Arguments or the input can't be used; one message says why.</summary>
     public const int BadInput = 2;
 }

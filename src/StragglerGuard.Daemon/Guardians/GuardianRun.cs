@@ -31,16 +31,9 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
     /// <returns>See <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string file, StragglerGuardOptions options, TextWriter output, TextWriter error)
     {
-        // No file and no variable of the environment has a say but the options.
-        await using var run = new GuardianRun(options, output, error);
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
-        builder.Services.Configure<HostOptions>(limits => limits.ShutdownTimeout = LeaveLimit);
-        builder.Services.AddSingleton<IHostedService>(run);
         try
         {
-            using IHost host = builder.Build();
-            await host.RunAsync().ConfigureAwait(false);
+            await RunAsync(options, output, error).ConfigureAwait(false);
             return ExitCodes.Judged;
         }
         catch (Exception refused) when (refused is ArgumentException or EndpointUnavailableException)
@@ -53,14 +46,32 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
 
             return ExitCodes.BadInput;
         }
+        catch (Exception failed)
+        {
+            // A service manager starts it anew: what it reads is a reason, not where in the program it came up.
+            error.WriteLine(TerminalText.OneLine($"guardian: {failed.GetBaseException().Message}"));
+            return ExitCodes.Failed;
+        }
     }
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        // Whoever joins may decide at once: what this process can't have shows before.
+        var page = new LatePage();
+        if (options.Metrics is { Port: > 0 and var port, Address: var address })
+        {
+            _metrics = await MetricsEndpoint.StartAsync(page, IPAddress.Parse(address), port, cancellationToken).ConfigureAwait(false);
+        }
+
         _node = await GuardianNode.StartAsync(options).ConfigureAwait(false);
         _node.Complained += complaint => error.WriteLine(TerminalText.OneLine(complaint));
-        await ServeMetricsAsync(_node, cancellationToken).ConfigureAwait(false);
+        if (_metrics is not null)
+        {
+            _page = new PrometheusNetPage(_node.Instruments.Meter, maxSeries: options.Metrics.MaxSeries);
+            page.Show(_page);
+        }
+
         Say($"guardian at {options.Cluster.Host}:{options.Cluster.Port} looks for the others: {options.Cluster.Guardians}");
         if (_metrics is not null)
         {
@@ -91,12 +102,23 @@ internal sealed class GuardianRun(StragglerGuardOptions options, TextWriter outp
         }
     }
 
-    private async Task ServeMetricsAsync(GuardianNode node, CancellationToken cancellation)
+    private static async Task RunAsync(StragglerGuardOptions options, TextWriter output, TextWriter error)
     {
-        if (options.Metrics is { Port: > 0 and var port, Address: var address })
+        // No file and no variable of the environment has a say but the options.
+        await using var run = new GuardianRun(options, output, error);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true);
+        builder.Services.Configure<HostOptions>(limits => limits.ShutdownTimeout = LeaveLimit);
+        builder.Services.AddSingleton<IHostedService>(run);
+        using IHost host = builder.Build();
+        CancellationToken stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        try
         {
-            _page = new PrometheusNetPage(node.Instruments.Meter, maxSeries: options.Metrics.MaxSeries);
-            _metrics = await MetricsEndpoint.StartAsync(_page, IPAddress.Parse(address), port, cancellation).ConfigureAwait(false);
+            await host.RunAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // A signal that came before all was started: it leaves as at any other time.
         }
     }
 

@@ -24,8 +24,9 @@ internal sealed class ChildProcess : IDisposable
     public long ResidentBytes => _process.WorkingSet64;
 
     /// <summary>Starts this program with other words, and waits until it is ready.</summary>
+    /// <param name="environment">Variables that it has beside this one's.</param>
     /// <param name="words">The child's command line after <c>cluster</c>.</param>
-    public static async Task<ChildProcess> StartAsync(params string[] words)
+    public static async Task<ChildProcess> StartAsync(IEnumerable<(string Name, string Value)> environment, params string[] words)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
@@ -38,11 +39,11 @@ internal sealed class ChildProcess : IDisposable
             start.ArgumentList.Add(word);
         }
 
-        // As a guardian of its own runs: it must not stand still while a gigabyte is looked through.
-        start.Environment["DOTNET_gcConcurrent"] = "1";
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
 
-        // A report lives a moment longer than the smallest heaps that .NET begins with: collecting thirty times a second copies each.
-        start.Environment["DOTNET_GCgen0size"] = "0x8000000";
         var child = new ChildProcess(Process.Start(start)!);
         return await child._process.StandardOutput.ReadLineAsync() is not null
             ? child

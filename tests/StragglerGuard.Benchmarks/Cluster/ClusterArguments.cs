@@ -5,15 +5,23 @@ namespace StragglerGuard.Benchmarks.Cluster;
 
 /// <summary>The words of the command line after <c>cluster</c>.</summary>
 /// <param name="Jobs">Jobs.</param>
-/// <param name="RanksPerJob">Ranks of each, a multiple of the ranks of a node.</param>
+/// <param name="RanksAsked">Ranks of each, a multiple of the ranks of a node; or those of the one agent. Null where nothing was said.</param>
 /// <param name="Systems">Actor systems that the nodes share: connections to the guardian.</param>
 /// <param name="Seconds">How long to report at full load.</param>
-/// <param name="IsIdle">Whether one agent and one guardian have nothing to say to each other instead.</param>
+/// <param name="IsIdle">Whether there are one agent and one guardian instead, which have next to nothing to say to each other.</param>
 /// <param name="IsPrepared">Whether the nodes' reports are bytes already, instead of the product's own agents' work.</param>
 /// <param name="WantsHelp">Whether to explain and do nothing.</param>
-internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, int Seconds, bool IsIdle, bool IsPrepared, bool WantsHelp)
+internal sealed record ClusterArguments(int Jobs, int? RanksAsked, int Systems, int Seconds, bool IsIdle, bool IsPrepared, bool WantsHelp)
 {
     private const int Largest = 1 << 20;
+    private const int RanksPerJobUnlessAsked = 220_000;
+    private const int IdleRanksMax = 64;
+
+    /// <summary>Ranks of each job.</summary>
+    public int RanksPerJob => RanksAsked ?? RanksPerJobUnlessAsked;
+
+    /// <summary>Ranks of the one agent where it is idle; 0 for none.</summary>
+    public int IdleRanks => RanksAsked ?? 0;
 
     /// <summary>What it does and takes.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -27,14 +35,15 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
         "  --systems N   actor systems that the nodes share, each with a connection of its own (4)",
         "  --seconds N   how long, once every node is welcomed (60)",
         "  --prepared    the nodes' reports are bytes already: all but the sending is the guardian's",
-        "  --idle        instead: what an agent's process takes that has nothing to report",
+        "  --idle        instead: what an agent's process takes that has nothing to report, or with --ranks N (64 at most)",
+        "                that of ranks which take a step a second and compute nothing",
     ];
 
     /// <summary>Reads the words.</summary>
     /// <returns>Null where something is wrong, which <paramref name="error"/> names.</returns>
     public static ClusterArguments? TryParse(IReadOnlyList<string> words, out string error)
     {
-        var read = new ClusterArguments(Jobs: 1, RanksPerJob: 220_000, Systems: 4, Seconds: 60, IsIdle: false, IsPrepared: false, WantsHelp: false);
+        var read = new ClusterArguments(Jobs: 1, RanksAsked: null, Systems: 4, Seconds: 60, IsIdle: false, IsPrepared: false, WantsHelp: false);
         error = "";
         for (int i = 0; i < words.Count && error.Length == 0; i++)
         {
@@ -54,7 +63,7 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
                     read = words[i++] switch
                     {
                         "--jobs" => read with { Jobs = count },
-                        "--ranks" => read with { RanksPerJob = count },
+                        "--ranks" => read with { RanksAsked = count },
                         "--systems" => read with { Systems = count },
                         _ => read with { Seconds = count },
                     };
@@ -68,7 +77,12 @@ internal sealed record ClusterArguments(int Jobs, int RanksPerJob, int Systems, 
             }
         }
 
-        if (error.Length == 0 && (read.RanksPerJob % ReportingFleet.RanksPerNode != 0 || (long)read.Jobs * read.RanksPerJob > Largest))
+        if (error.Length == 0 && read.IsIdle && read.IdleRanks > IdleRanksMax)
+        {
+            error = $"--ranks {read.IdleRanks}: the one agent of --idle has at most {IdleRanksMax}.";
+        }
+
+        if (error.Length == 0 && !read.IsIdle && (read.RanksPerJob % ReportingFleet.RanksPerNode != 0 || (long)read.Jobs * read.RanksPerJob > Largest))
         {
             error = $"{read.Jobs} jobs of {read.RanksPerJob} ranks: a node has {ReportingFleet.RanksPerNode}, and all jobs together at most {Largest}.";
         }

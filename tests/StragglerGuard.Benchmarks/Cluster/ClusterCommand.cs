@@ -42,8 +42,8 @@ internal sealed class ClusterCommand : IAsyncDisposable
         {
             case [GuardianChild.Word, var port, var ledger]:
                 return await GuardianChild.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture), ledger);
-            case [AgentChild.Word, var port]:
-                return await AgentChild.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture));
+            case [AgentChild.Word, var port, var ranks]:
+                return await AgentChild.ServeAsync(int.Parse(port, CultureInfo.InvariantCulture), int.Parse(ranks, CultureInfo.InvariantCulture));
         }
 
         if (ClusterArguments.TryParse(words, out string error) is not { } arguments)
@@ -79,13 +79,15 @@ internal sealed class ClusterCommand : IAsyncDisposable
     }
 
     private Task<ChildProcess> StartGuardianAsync() => ChildProcess.StartAsync(
-        GuardianChild.Word, _port.ToString(CultureInfo.InvariantCulture), Path.Combine(_folder.FullName, "guard.ledger"));
+        GuardianChild.Environment, GuardianChild.Word, _port.ToString(CultureInfo.InvariantCulture), Path.Combine(_folder.FullName, "guard.ledger"));
 
-    /// <summary>What an agent takes that has nothing to say, and a guardian that hears of nobody else.</summary>
+    /// <summary>What an agent takes that has nothing to say, or a few ranks to speak of, and a guardian that hears of nobody else.</summary>
     private async Task MeasureIdleAsync()
     {
         using ChildProcess guardian = await StartGuardianAsync();
-        using ChildProcess agent = await ChildProcess.StartAsync(AgentChild.Word, _port.ToString(CultureInfo.InvariantCulture));
+        int ranks = _arguments.IdleRanks;
+        using ChildProcess agent = await ChildProcess.StartAsync(
+            [], AgentChild.Word, _port.ToString(CultureInfo.InvariantCulture), ranks.ToString(CultureInfo.InvariantCulture));
         await Task.Delay(TimeSpan.FromSeconds(SecondsPerLine));
         var clock = Stopwatch.StartNew();
         (TimeSpan guardianBefore, TimeSpan agentBefore) = (guardian.ProcessorTime, agent.ProcessorTime);
@@ -93,7 +95,8 @@ internal sealed class ClusterCommand : IAsyncDisposable
         double seconds = clock.Elapsed.TotalSeconds;
         double agentShare = (agent.ProcessorTime - agentBefore).TotalSeconds / seconds;
         double guardianShare = (guardian.ProcessorTime - guardianBefore).TotalSeconds / seconds;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"idle for {seconds:0} s, of a core:"));
+        string what = ranks > 0 ? string.Create(CultureInfo.InvariantCulture, $"{ranks} ranks, a step and a report a second,") : "idle";
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what} for {seconds:0} s, of a core:"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"agent    {agentShare:P2}, {agent.ResidentBytes / 1e6:N0} MB resident"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"guardian {guardianShare:P2}, {guardian.ResidentBytes / 1e6:N0} MB resident"));
         Console.WriteLine($"the agent: {await agent.AskAsync()}; the guardian: {await guardian.AskAsync()}");

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using StragglerGuard.Benchmarks.Measurement;
 using StragglerGuard.Benchmarks.Printing;
 using StragglerGuard.Benchmarks.Workloads;
 using StragglerGuard.Core.Policy;
@@ -101,9 +102,10 @@ internal sealed class IntakeCommand : IAsyncDisposable
         _waitingMost = 0;
         for (int second = 0; second < seconds; second++)
         {
-            TimeSpan before = Environment.CpuUsage.TotalTime;
+            // Of this thread alone: the guardian may still be at the last second's reports.
+            TimeSpan before = ThreadTime.Now;
             _fleet.Advance();
-            _fleetTime += Environment.CpuUsage.TotalTime - before;
+            _fleetTime += ThreadTime.Now - before;
             if (_arguments.IsPaced)
             {
                 DeliverInASecond(start, second);

@@ -143,6 +143,7 @@ public sealed class FailoverTests(ITestOutputHelper log)
         next.Should().NotBe(isolated);
         SaidLine stopped = await isolated.SaysThatItStoppedAsync();
         Report("partition until the one that is cut off says that it decides no longer", stopped.At - cut);
+        stopped.At.Should().BeLessThan(seen.At, "two never decide at once");
         await DecidesAsync(cluster, seen);
         cluster.Deciding().Guardian.Should().Be(next, "one side decides");
 

@@ -137,9 +137,6 @@ internal sealed partial class GuardedCluster : IAsyncDisposable
         job = "failover",
         mode = "act",
         agent = new { intervalMs = 100 },
-
-        // What the agents kept while nobody took it comes node by node: 1,024 steps are 40 s here.
-        guardian = new { horizonSteps = 1_024 },
         mitigation = new { allowed = "rebalance", restSeconds = 0 },
         ledger = new { location = port is null ? "" : Place },
         cluster = new { port, guardians },

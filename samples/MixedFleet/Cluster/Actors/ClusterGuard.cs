@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Security.Cryptography;
 using MixedFleet.Launch;
 using MixedFleet.Training;
@@ -21,7 +22,7 @@ internal sealed class ClusterGuard : IRunGuard
 
     private readonly RunSettings _settings;
     private readonly GuardianProcesses? _processes;
-    private readonly DirectoryInfo? _temporaryFolder;
+    private readonly string? _temporaryFolder;
     private readonly GuardClient _client;
     private readonly SpokenLines _lines;
     private readonly TaskCompletionSource _found = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,7 +31,7 @@ internal sealed class ClusterGuard : IRunGuard
     private volatile JobStatus? _status;
 
     private ClusterGuard(
-        RunSettings settings, GuardianProcesses? processes, DirectoryInfo? temporaryFolder, string guardians, GuardClient client, SpokenLines lines)
+        RunSettings settings, GuardianProcesses? processes, string? temporaryFolder, string guardians, GuardClient client, SpokenLines lines)
     {
         _settings = settings;
         _processes = processes;
@@ -77,21 +78,23 @@ internal sealed class ClusterGuard : IRunGuard
         string guardians = settings.Options.Cluster.Guardians;
         var lines = new SpokenLines();
         GuardianProcesses? processes = null;
-        DirectoryInfo? temporaryFolder = null;
+        string? temporaryFolder = null;
         string? tokenFile = null;
         try
         {
             if (guardians.Length == 0)
             {
-                // Nobody else may read what is in it.
-                temporaryFolder = Directory.CreateTempSubdirectory("mixedfleet-");
-                string ledger = settings.LedgerPath.Length > 0 ? settings.LedgerPath : Path.Combine(temporaryFolder.FullName, "decisions.ledger");
-                tokenFile = Path.Combine(temporaryFolder.FullName, "control.token");
-                await File.WriteAllTextAsync(tokenFile, RandomNumberGenerator.GetHexString(32)).ConfigureAwait(false);
+                string folder = temporaryFolder = TemporaryPlace.Create();
+                string ledger = settings.LedgerPath.Length > 0 ? settings.LedgerPath : Path.Combine(folder, "decisions.ledger");
+                string token = tokenFile = Path.Combine(folder, "control.token");
+                await File.WriteAllTextAsync(token, RandomNumberGenerator.GetHexString(32)).ConfigureAwait(false);
 
                 // What can't be opened is better said at once than by each guardian.
                 LedgerLocation.Parse(ledger).Open().Dispose();
-                processes = GuardianProcesses.Start(words, settings.Job.Value, ledger, tokenFile, lines.Say);
+                processes = GuardianProcesses.Start(
+                    () => ChildProgram.Start(words, "--guardian-process"),
+                    (port, all) => new GuardianAssignment(settings.Job.Value, port, all, ledger, token, folder),
+                    lines.Say);
                 guardians = processes.Guardians;
             }
 
@@ -100,12 +103,12 @@ internal sealed class ClusterGuard : IRunGuard
         }
         catch (Exception fault)
         {
-            if (processes is not null)
+            await EndAsync(processes, temporaryFolder).ConfigureAwait(false);
+            if (fault is Win32Exception)
             {
-                await processes.DisposeAsync().ConfigureAwait(false);
+                throw new GuardUnavailableException($"MixedFleet: a guardian can't be started: {fault.Message}", CommandLine.ExitCodes.Failed);
             }
 
-            temporaryFolder?.Delete(recursive: true);
             if (fault is ArgumentException or EndpointUnavailableException)
             {
                 throw new GuardUnavailableException(fault.Message, CommandLine.ExitCodes.BadInput);
@@ -155,16 +158,36 @@ internal sealed class ClusterGuard : IRunGuard
 
     public async ValueTask DisposeAsync()
     {
-        await _closing.CancelAsync().ConfigureAwait(false);
-        await _refreshing.ConfigureAwait(false);
-        await _client.DisposeAsync().ConfigureAwait(false);
-        if (_processes is not null)
+        try
         {
-            await _processes.DisposeAsync().ConfigureAwait(false);
+            await _closing.CancelAsync().ConfigureAwait(false);
+            await _refreshing.ConfigureAwait(false);
+            await _client.DisposeAsync().ConfigureAwait(false);
         }
+        finally
+        {
+            await EndAsync(_processes, _temporaryFolder).ConfigureAwait(false);
+            _closing.Dispose();
+        }
+    }
 
-        _temporaryFolder?.Delete(recursive: true);
-        _closing.Dispose();
+    /// <summary>Ends the processes, and deletes what they shared, whatever fails.</summary>
+    private static async Task EndAsync(GuardianProcesses? processes, string? temporaryFolder)
+    {
+        try
+        {
+            if (processes is not null)
+            {
+                await processes.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            if (temporaryFolder is not null)
+            {
+                TemporaryPlace.Delete(temporaryFolder);
+            }
+        }
     }
 
     private void Note(string? guardian)

@@ -26,13 +26,13 @@ internal sealed class GuardianChild : IDisposable
     public string Ending => ChildProgram.Ending(_process.ExitCode);
 
     /// <summary>Starts a guardian.</summary>
-    /// <param name="words">The launcher's own command line.</param>
+    /// <param name="program">Starts its process.</param>
     /// <param name="assignment">Who it is.</param>
     /// <param name="onComplaint">Told what keeps it from deciding.</param>
     /// <returns>Null where the process could not be started.</returns>
-    public static GuardianChild? Start(IReadOnlyList<string> words, GuardianAssignment assignment, Action<string> onComplaint)
+    public static GuardianChild? Start(Func<Process?> program, GuardianAssignment assignment, Action<string> onComplaint)
     {
-        if (ChildProgram.Start(words, "--guardian-process") is not { } process)
+        if (program() is not { } process)
         {
             return null;
         }

@@ -34,6 +34,7 @@ internal sealed class GuardianProcess(RunSettings settings)
             return ExitCodes.RankLost;
         }
 
+        FileStream held = TemporaryPlace.Hold(assignment.TemporaryFolder);
         GuardianNode node;
         try
         {
@@ -50,27 +51,47 @@ internal sealed class GuardianProcess(RunSettings settings)
         Tell(new GuardianListening());
 
         // The launcher says nothing more: the end of the pipe is its own end, however it came.
+        bool isLauncherGone = false;
         new Thread(() =>
         {
             while (Console.In.ReadLine() is not null)
             {
             }
 
+            Volatile.Write(ref isLauncherGone, true);
             over.TrySetResult();
         })
         { IsBackground = true, Name = "launcher-watch" }.Start();
         await over.Task.ConfigureAwait(false);
-        try
+        bool hasLeft = await LeaveAsync(node).ConfigureAwait(false);
+        await held.DisposeAsync().ConfigureAwait(false);
+        if (Volatile.Read(ref isLauncherGone))
         {
-            await node.DisposeAsync().AsTask().WaitAsync(LeaveLimit).ConfigureAwait(false);
+            TemporaryPlace.DeleteUnlessHeld(assignment.TemporaryFolder);
         }
-        catch (TimeoutException)
+
+        if (!hasLeft)
         {
-            // The others find out by themselves.
+            // What hangs would keep the process.
             Environment.Exit(ExitCodes.Failed);
         }
 
         return ExitCodes.Done;
+    }
+
+    /// <summary>Leaves in order.</summary>
+    /// <returns>Whether it has, in time; else the others find out by themselves.</returns>
+    private static async Task<bool> LeaveAsync(GuardianNode node)
+    {
+        try
+        {
+            await node.DisposeAsync().AsTask().WaitAsync(LeaveLimit).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
     }
 
     private void Tell(RankMessage message)

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -13,44 +15,26 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     /// <summary>Three survive the loss of one.</summary>
     public const int Count = 3;
 
-    private const long SoonNs = 5_000_000_000;
-
-    /// <summary>A guardian that ends again and again soon after it was started is not worth another start.</summary>
-    private const int SoonEndedMax = 4;
-
-    private static readonly TimeSpan RestartMin = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan RestartMax = TimeSpan.FromSeconds(4);
-
     /// <summary>
     /// How long they may take to leave in order, once the job is over. Where all leave there is nobody to hand over to, and what they decided
     /// stands in the ledger: the rest is not worth a user's time.
     /// </summary>
     private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(1.5);
 
-    private readonly IReadOnlyList<string> _words;
-    private readonly string _job;
-    private readonly string _ledger;
-    private readonly string _tokenFile;
+    private readonly Func<Process?> _program;
+    private readonly Func<int, string, GuardianAssignment> _assign;
     private readonly Action<string> _say;
     private readonly GuardianChild?[] _children = new GuardianChild?[Count];
     private readonly int[] _ports = FreePorts();
     private readonly CancellationTokenSource _closing = new();
-    private readonly Task _keeping;
     private readonly ConcurrentDictionary<(int Index, string Complaint), bool> _complaints = [];
+    private Task _keeping = Task.CompletedTask;
 
-    private GuardianProcesses(IReadOnlyList<string> words, string job, string ledger, string tokenFile, Action<string> say)
+    private GuardianProcesses(Func<Process?> program, Func<int, string, GuardianAssignment> assign, Action<string> say)
     {
-        _words = words;
-        _job = job;
-        _ledger = ledger;
-        _tokenFile = tokenFile;
+        _program = program;
+        _assign = assign;
         _say = say;
-        for (int index = 0; index < Count; index++)
-        {
-            _children[index] = StartOne(index);
-        }
-
-        _keeping = Task.WhenAll(Enumerable.Range(0, Count).Select(KeepAsync));
     }
 
     /// <summary>All of them, as <c>cluster.guardians</c>.</summary>
@@ -64,75 +48,125 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     public Task AllGivenUp => _keeping;
 
     /// <summary>Starts them.</summary>
-    /// <param name="words">The launcher's own command line.</param>
-    /// <param name="job">The job's name in this run.</param>
-    /// <param name="ledger">The ledger that they share.</param>
-    /// <param name="tokenFile">Holds the control token.</param>
+    /// <param name="program">Starts the process of one.</param>
+    /// <param name="assign">Who one is, by its port and all of them.</param>
     /// <param name="say">Told what becomes of them.</param>
-    public static GuardianProcesses Start(IReadOnlyList<string> words, string job, string ledger, string tokenFile, Action<string> say) =>
-        new(words, job, ledger, tokenFile, say);
+    /// <exception cref="Win32Exception">The system starts no process.</exception>
+    public static GuardianProcesses Start(Func<Process?> program, Func<int, string, GuardianAssignment> assign, Action<string> say)
+    {
+        var guardians = new GuardianProcesses(program, assign, say);
+        try
+        {
+            for (int index = 0; index < Count; index++)
+            {
+                guardians._children[index] = guardians.StartOne(index);
+            }
+        }
+        catch
+        {
+            guardians.EndChildren();
+            throw;
+        }
+
+        guardians._keeping = Task.WhenAll(Enumerable.Range(0, Count).Select(guardians.KeepAsync));
+        return guardians;
+    }
 
     /// <summary>Has all of them leave in order; ends those that don't in time.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _closing.CancelAsync().ConfigureAwait(false);
-        await _keeping.ConfigureAwait(false);
-        foreach (GuardianChild? child in _children)
-        {
-            child?.EndInput();
-        }
-
         try
         {
+            await _closing.CancelAsync().ConfigureAwait(false);
+            await _keeping.ConfigureAwait(false);
+            foreach (GuardianChild? child in _children)
+            {
+                child?.EndInput();
+            }
+
             await Task.WhenAll(_children.OfType<GuardianChild>().Select(child => child.Exited)).WaitAsync(LeaveLimit).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
             // They are ended below.
         }
+        finally
+        {
+            EndChildren();
+            _closing.Dispose();
+        }
+    }
 
+    private void EndChildren()
+    {
         foreach (GuardianChild? child in _children)
         {
             child?.Dispose();
         }
-
-        _closing.Dispose();
     }
 
     private async Task KeepAsync(int index)
     {
-        TimeSpan pause = RestartMin;
-        int soonEnded = 0;
-        while (_children[index] is { } child)
+        var pacing = new RestartPacing();
+        string fate = string.Create(CultureInfo.InvariantCulture, $"guardian {index} could not be started");
+        try
         {
-            long beganNs = MonotonicClock.NowNs();
-            try
+            while (true)
             {
-                await child.Exited.WaitAsync(_closing.Token).ConfigureAwait(false);
-                bool isSoon = MonotonicClock.NowNs() - beganNs < SoonNs;
-                soonEnded = isSoon ? soonEnded + 1 : 0;
-                pause = isSoon && pause * 2 < RestartMax ? pause * 2 : RestartMin;
-                string who = string.Create(CultureInfo.InvariantCulture, $"guardian {index} (pid {child.Pid}) {child.Ending}");
-                if (soonEnded >= SoonEndedMax)
+                TimeSpan lived = TimeSpan.Zero;
+                if (_children[index] is { } child)
                 {
-                    _say($"* {who}: it is not started again");
+                    long beganNs = MonotonicClock.NowNs();
+                    await child.Exited.WaitAsync(_closing.Token).ConfigureAwait(false);
+                    lived = TimeSpan.FromMicroseconds((MonotonicClock.NowNs() - beganNs) / 1_000);
+                    fate = string.Create(CultureInfo.InvariantCulture, $"guardian {index} (pid {child.Pid}) {child.Ending}");
+                }
+
+                if (pacing.AfterEnd(lived) is not { } pause)
+                {
+                    _say($"* {fate}: it is not started again");
                     return;
                 }
 
                 await Task.Delay(pause, _closing.Token).ConfigureAwait(false);
-                child.Dispose();
-                _children[index] = StartOne(index);
-                _say(string.Create(CultureInfo.InvariantCulture, $"* {who}: started again (pid {_children[index]?.Pid})"));
+                fate = StartAgain(index, fate);
             }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+        {
+            // Closing.
         }
     }
 
-    private GuardianChild? StartOne(int index) => GuardianChild.Start(
-        _words, new GuardianAssignment(_job, _ports[index], Guardians, _ledger, _tokenFile), complaint => Complain(index, complaint));
+    /// <summary>Starts one in place of one that is gone.</summary>
+    /// <returns>What became of it, where it could not be started.</returns>
+    private string StartAgain(int index, string fate)
+    {
+        _children[index]?.Dispose();
+        _children[index] = null;
+        string why = "";
+        try
+        {
+            _children[index] = StartOne(index);
+        }
+        catch (Win32Exception refused)
+        {
+            why = $" ({refused.Message})";
+        }
+
+        if (_children[index] is { } next)
+        {
+            _say(string.Create(CultureInfo.InvariantCulture, $"* {fate}: started again (pid {next.Pid})"));
+            return fate;
+        }
+
+        string unstarted = string.Create(CultureInfo.InvariantCulture, $"guardian {index} could not be started{why}");
+        _say($"* {(fate == unstarted ? fate : $"{fate}: {unstarted}")}");
+        return unstarted;
+    }
+
+    private GuardianChild? StartOne(int index) =>
+        GuardianChild.Start(_program, _assign(_ports[index], Guardians), complaint => Complain(index, complaint));
 
     private void Complain(int index, string complaint)
     {
