@@ -27,6 +27,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
     private readonly Lock _gate = new();
     private readonly List<AgentPort> _ports = [];
     private readonly Lazy<Task> _closing;
+    private long _droppedFormerly;
     private bool _isClosed;
 
     private AkkaAgentFabric(ActorSystem system, bool ownsSystem, Props way)
@@ -46,10 +47,24 @@ public sealed class AkkaAgentFabric : IAgentFabric
     /// <summary>The guardian that answered an agent of this process last; null before the first answer to those that there are.</summary>
     public string? Guardian => Ports().Select(port => port.Guardian).LastOrDefault(guardian => guardian is not null);
 
-    /// <summary>How long ago a guardian last acknowledged reports of this process.</summary>
-    /// <value>Null before the first answer of any. Above a few intervals of the agents: nobody takes the reports in.</value>
-    public TimeSpan? SinceReceipt =>
-        Ports().Select(port => port.SinceReceiptNs).Min() is { } ns ? TimeSpan.FromMicroseconds(ns / 1_000) : null;
+    /// <summary>
+    /// For how long an agent of this process has had reports without a guardian acknowledging any of them; of several agents, the longest.
+    /// </summary>
+    /// <value>Null where no report waits. Above a few intervals of the agents: nobody takes the reports in.</value>
+    public TimeSpan? UnacknowledgedFor => Standings().Max(agent => agent.Unacknowledged);
+
+    /// <summary>Reports that never were sent: they gave way to newer ones while no guardian took them, or were larger than any may be.</summary>
+    /// <value>Of all agents that this process has had.</value>
+    public long ReportsDropped
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _droppedFormerly + _ports.Sum(port => port.ReportsDropped);
+            }
+        }
+    }
 
     /// <summary>The system that carries it.</summary>
     internal ActorSystem System => _system;
@@ -113,7 +128,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            _ports.RemoveAll(former => former.HasEnded);
+            _ports.RemoveAll(Forget);
             port.Start(_system, _way, NameOf("agent"));
             _ports.Add(port);
         }
@@ -155,6 +170,20 @@ public sealed class AkkaAgentFabric : IAgentFabric
         }
 
         onSaid("the guardians heard nothing of this process and put it out: its agents are not heard until it is started again; its ranks go on");
+    }
+
+    /// <summary>How each agent stands with the guardians, of those that haven't ended.</summary>
+    internal IReadOnlyList<AgentStanding> Standings() => [.. Ports().Where(port => !port.IsClosed).Select(AgentStanding.Of)];
+
+    private bool Forget(AgentPort port)
+    {
+        if (!port.HasEnded)
+        {
+            return false;
+        }
+
+        _droppedFormerly += port.ReportsDropped;
+        return true;
     }
 
     private AgentPort[] Ports()
