@@ -37,6 +37,9 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
 
     private long NowNs => _port.NowNs();
 
+    /// <summary>Where reports go: while the intake isn't known, or can't be reached, whoever knows the way.</summary>
+    private IActorRef Recipient => _window.Guardian is null || _window.IsOnDetour ? _way : _intake;
+
     /// <inheritdoc/>
     protected override void PreStart()
     {
@@ -71,6 +74,11 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
                 if (_window.Acknowledge(receipt.Sequence, NowNs) > 0)
                 {
                     _port.ShowReceipt(NowNs);
+                }
+
+                if (receipt.LacksOlder && _window.HasGap(NowNs))
+                {
+                    SendAgain(NowNs);
                 }
 
                 SendWaiting();
@@ -133,13 +141,18 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         // An actor that was started anew knows nothing of what the one before it had taken in.
         if (_window.Welcome($"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}", nowNs))
         {
-            foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(nowNs))
-            {
-                Send(report, wantsReceipt);
-            }
+            SendAgain(nowNs);
         }
 
         SendWaiting();
+    }
+
+    private void SendAgain(long nowNs)
+    {
+        foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(nowNs))
+        {
+            Send(report, wantsReceipt);
+        }
     }
 
     /// <summary>Sends as much as may be under way.</summary>
@@ -153,12 +166,14 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
             if (ReportSize.IsTooLarge(report))
             {
                 _port.Waiting.CountDropped();
+                _window.LeaveOut(report);
                 continue;
             }
 
             Send(report, _window.Send(report, nowNs, isAwaited: _flushes.Count > 0));
         }
 
+        _port.ShowSettled(_window.Settled);
         if (_flushes.Count > 0)
         {
             _flushes.RemoveAll(IsDone);
@@ -175,7 +190,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         && flush.Done.TrySetResult(true);
 
     private void Send(NodeReport report, bool wantsReceipt) =>
-        (_window.IsOnDetour ? _way : _intake).Tell(new AgentReport(report, wantsReceipt));
+        Recipient.Tell(new AgentReport(report, wantsReceipt) { Agent = _port.Number, Distance = _window.DistanceOf(report) });
 
     private void Deliver(OfferedPlan offer)
     {
@@ -195,22 +210,32 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>The last reports go out unasked for: nobody would hear the receipts.</summary>
+    /// <summary>
+    /// The last reports go out unasked for: nobody would hear the receipts. Where the guardian is out of touch it lacks those under way, too,
+    /// and the way that hellos go may be open.
+    /// </summary>
     private void SayGoodbye()
     {
-        if (_window.Guardian is not null)
+        if (_window.Guardian is null)
         {
-            while (_port.Waiting.Reader.TryRead(out NodeReport? report))
+            foreach (NodeReport report in _window.Kept)
             {
-                if (!ReportSize.IsTooLarge(report))
-                {
-                    Send(report, wantsReceipt: false);
-                }
+                Send(report, wantsReceipt: false);
             }
-
-            (_window.IsOnDetour ? _way : _intake).Tell(new AgentGoodbye(_port.Node, Self));
         }
 
+        while (_port.Waiting.Reader.TryRead(out NodeReport? report))
+        {
+            if (ReportSize.IsTooLarge(report))
+            {
+                _port.Waiting.CountDropped();
+                continue;
+            }
+
+            Send(report, wantsReceipt: false);
+        }
+
+        Recipient.Tell(new AgentGoodbye(_port.Node, Self));
         _port.ShowEnd();
         Context.Stop(Self);
     }

@@ -20,7 +20,10 @@ internal sealed class AgentPort : IAgentPort
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile IActorRef _actor = ActorRefs.Nobody;
     private long _newest = Never;
+    private long _settled = Never;
+    private long _handedNs = Never;
     private long _receiptNs = Never;
+    private long _welcomeNs = Never;
     private int _isWoken;
     private int _isClosed;
     private volatile string? _guardian;
@@ -45,6 +48,9 @@ internal sealed class AgentPort : IAgentPort
 
     public Func<long> NowNs { get; }
 
+    /// <summary>What tells its reports from those of other agents of the node, former ones included.</summary>
+    public long Number { get; } = Random.Shared.NextInt64(1, long.MaxValue);
+
     /// <summary>Reports that were handed over and not sent.</summary>
     public ReportQueue Waiting { get; } = new(WaitingMax);
 
@@ -63,6 +69,14 @@ internal sealed class AgentPort : IAgentPort
 
     /// <summary>How long ago the last receipt, or the first welcome, came, ns; null before.</summary>
     public long? SinceReceiptNs => Interlocked.Read(ref _receiptNs) is var at && at == Never ? null : NowNs() - at;
+
+    /// <summary>How long ago a guardian last answered a hello, ns; null before.</summary>
+    public long? SinceWelcomeNs => Interlocked.Read(ref _welcomeNs) is var at && at == Never ? null : NowNs() - at;
+
+    /// <summary>For how long reports have waited, or been under way, without one of them being acknowledged, ns; null where all are.</summary>
+    public long? OutstandingNs => IsOutstanding ? NowNs() - Math.Max(Interlocked.Read(ref _handedNs), Interlocked.Read(ref _receiptNs)) : null;
+
+    private bool IsOutstanding => Interlocked.Read(ref _newest) > Interlocked.Read(ref _settled);
 
     /// <inheritdoc/>
     public long ReportsDropped => Waiting.Dropped;
@@ -93,6 +107,11 @@ internal sealed class AgentPort : IAgentPort
     public void Report(NodeReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
+        if (!IsOutstanding)
+        {
+            Interlocked.Exchange(ref _handedNs, NowNs());
+        }
+
         Waiting.Enqueue(report);
         Interlocked.Exchange(ref _newest, report.Sequence);
         Wake();
@@ -164,8 +183,12 @@ internal sealed class AgentPort : IAgentPort
     public void ShowWelcome(string guardian, long nowNs)
     {
         _guardian = guardian;
+        Interlocked.Exchange(ref _welcomeNs, nowNs);
         Interlocked.CompareExchange(ref _receiptNs, nowNs, Never);
     }
+
+    /// <summary>All up to a report are acknowledged, or can't be sent.</summary>
+    public void ShowSettled(long sequence) => Interlocked.Exchange(ref _settled, sequence);
 
     public void ShowEnd() => _ended.TrySetResult();
 

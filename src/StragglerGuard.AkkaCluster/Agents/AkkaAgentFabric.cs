@@ -39,6 +39,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
     private ActorSystem _system;
     private IActorRef _way;
     private ActorSystem? _ranks;
+    private long _droppedFormerly;
     private bool _isClosed;
 
     /// <summary>Uses a system of somebody else's.</summary>
@@ -73,10 +74,24 @@ public sealed class AkkaAgentFabric : IAgentFabric
     /// <summary>The guardian that answered an agent of this process last; null before the first answer to those that there are.</summary>
     public string? Guardian => Ports().Select(port => port.Guardian).LastOrDefault(guardian => guardian is not null);
 
-    /// <summary>How long ago a guardian last acknowledged reports of this process.</summary>
-    /// <value>Null before the first answer of any. Above a few intervals of the agents: nobody takes the reports in.</value>
-    public TimeSpan? SinceReceipt =>
-        Ports().Select(port => port.SinceReceiptNs).Min() is { } ns ? TimeSpan.FromMicroseconds(ns / 1_000) : null;
+    /// <summary>
+    /// For how long an agent of this process has had reports without a guardian acknowledging any of them; of several agents, the longest.
+    /// </summary>
+    /// <value>Null where no report waits. Above a few intervals of the agents: nobody takes the reports in.</value>
+    public TimeSpan? UnacknowledgedFor => Standings().Max(agent => agent.Unacknowledged);
+
+    /// <summary>Reports that never were sent: they gave way to newer ones while no guardian took them, or were larger than any may be.</summary>
+    /// <value>Of all agents that this process has had.</value>
+    public long ReportsDropped
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _droppedFormerly + _ports.Sum(port => port.ReportsDropped);
+            }
+        }
+    }
 
     /// <summary>The system that carries it now; another one after it was put out of the cluster.</summary>
     internal ActorSystem System
@@ -150,7 +165,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, this);
-            _ports.RemoveAll(former => former.Ended.IsCompleted);
+            _ports.RemoveAll(Forget);
             try
             {
                 port.Start(_system, _way, NameOf("agent"));
@@ -215,7 +230,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
 
             _system = system;
             _way = system.ActorOf(_wayProps, NameOf("way"));
-            _ports.RemoveAll(port => port.Ended.IsCompleted);
+            _ports.RemoveAll(Forget);
             foreach (AgentPort port in _ports)
             {
                 port.StartAnew(system, _way, NameOf("agent"));
@@ -235,6 +250,20 @@ public sealed class AkkaAgentFabric : IAgentFabric
         {
             // Who would be told that is the one that failed.
         }
+    }
+
+    /// <summary>How each agent stands with the guardians, of those that haven't ended.</summary>
+    internal IReadOnlyList<AgentStanding> Standings() => [.. Ports().Where(port => !port.IsClosed).Select(AgentStanding.Of)];
+
+    private bool Forget(AgentPort port)
+    {
+        if (!port.Ended.IsCompleted)
+        {
+            return false;
+        }
+
+        _droppedFormerly += port.ReportsDropped;
+        return true;
     }
 
     private AgentPort[] Ports()

@@ -8,7 +8,8 @@ namespace StragglerGuard.AkkaCluster.Agents;
 /// </summary>
 /// <remarks>
 /// Only so much is under way at once: an engine that can't reach the guardian would keep what it is given, without end. Reports that are
-/// sent again are recognised by what they say, so that sending twice is harmless and losing is not.
+/// sent again are recognised by what they say, so that sending twice is harmless and losing is not. What is lost on the way is noticed by
+/// the guardian, which is told what was sent before what: <see cref="DistanceOf"/>.
 /// </remarks>
 internal sealed class ReportWindow
 {
@@ -36,6 +37,9 @@ internal sealed class ReportWindow
     /// <summary>So often a guardian that answers is told that the agent is there.</summary>
     public const long KeepingNs = 10_000_000_000;
 
+    /// <summary>So long what was sent again to fill a gap may be under way.</summary>
+    public const long FillingNs = 1_000_000_000;
+
     /// <summary>After so long on the longer way the direct one is tried again.</summary>
     public const long DetourNs = 60_000_000_000;
 
@@ -50,8 +54,9 @@ internal sealed class ReportWindow
     private long _detourNs;
     private long _sentNs;
     private long _patienceNs = SilenceNs;
+    private long? _filledNs;
+    private long _settled = long.MinValue;
     private bool _needsAll;
-    private bool _lostTouch;
 
     /// <summary>Who welcomed last; null before the first.</summary>
     public string? Guardian => _guardian;
@@ -64,6 +69,12 @@ internal sealed class ReportWindow
 
     /// <summary>Sent and not acknowledged.</summary>
     public int Unacknowledged => _sent.Count;
+
+    /// <summary>The same reports, oldest first.</summary>
+    public IReadOnlyCollection<NodeReport> Kept => _sent;
+
+    /// <summary>Of no report up to this one, of those that were sent or left out, a receipt is still to come.</summary>
+    public long Settled => _sent.TryPeek(out NodeReport? oldest) ? oldest.Sequence - 1 : _settled;
 
     /// <summary>A report is sent.</summary>
     /// <param name="report">Newer than all before.</param>
@@ -84,6 +95,7 @@ internal sealed class ReportWindow
         }
 
         _sent.Enqueue(report);
+        _settled = report.Sequence;
         _sentNs = nowNs;
         bool asks = isAwaited || _sent.Count >= UnacknowledgedMax / 2 || _receiptNs is not { } last || nowNs - last >= ReceiptAgeNs;
         if (asks)
@@ -92,6 +104,48 @@ internal sealed class ReportWindow
         }
 
         return asks;
+    }
+
+    /// <summary>A report, newer than all before, can't be sent, and never will be.</summary>
+    public void LeaveOut(NodeReport report) => _settled = report.Sequence;
+
+    /// <summary>
+    /// How far a report's sequence is above that of the one before it that is kept: without that one the guardian is not to acknowledge it.
+    /// </summary>
+    /// <returns>0 where none is kept.</returns>
+    public long DistanceOf(NodeReport report)
+    {
+        long distance = 0;
+        foreach (NodeReport kept in _sent)
+        {
+            if (kept.Sequence >= report.Sequence)
+            {
+                break;
+            }
+
+            distance = report.Sequence - kept.Sequence;
+        }
+
+        return distance;
+    }
+
+    /// <summary>
+    /// The guardian has got newer reports than one that it lacks. Several questions may have been under way when that was lost: only the
+    /// first answer is heeded.
+    /// </summary>
+    /// <param name="nowNs">ns.</param>
+    /// <returns>Whether something is to be sent again: <see cref="SendAgain"/>.</returns>
+    public bool HasGap(long nowNs)
+    {
+        if (_guardian is null || _sent.Count == 0 || (_filledNs is { } filled && nowNs - filled < FillingNs))
+        {
+            return false;
+        }
+
+        _filledNs = nowNs;
+        _askedNs = null;
+        _needsAll = true;
+        return true;
     }
 
     /// <summary>A receipt has come.</summary>
@@ -136,7 +190,7 @@ internal sealed class ReportWindow
         else if (IsReportUnanswered(nowNs))
         {
             _patienceNs = Math.Min(2 * _patienceNs, PatienceMaxNs);
-            _needsAll = _lostTouch;
+            _needsAll = false;
 
             // It is there, and hears hellos, but either the reports or the receipts get lost.
             IsOnDetour = !IsOnDetour;
@@ -148,14 +202,13 @@ internal sealed class ReportWindow
         }
 
         _askedNs = null;
-        _lostTouch = false;
         return _sent.Count > 0;
     }
 
     /// <summary>
     /// What is to be sent again, in order; with the last one a receipt is asked for. Another guardian needs everything unacknowledged, and so does
-    /// the same one where the connection to it ended. Else it has most likely got it, and is behind: the newest is enough to ask by, or thousands
-    /// of agents would bury it under their windows.
+    /// the same one where the connection to it ended, or something was lost. Else it has most likely got it, and is behind: the newest is enough to
+    /// ask by, or thousands of agents would bury it under their windows. Where it has not, it will say so: <see cref="HasGap"/>.
     /// </summary>
     public IReadOnlyList<(NodeReport Report, bool WantsReceipt)> SendAgain(long nowNs)
     {
@@ -207,11 +260,18 @@ internal sealed class ReportWindow
         _unansweredHelloNs ??= nowNs;
     }
 
-    /// <summary>The connection to the guardian has ended: it is as if it had been silent.</summary>
+    /// <summary>
+    /// The connection to the guardian has ended, and what was under way is lost: nothing more is sent until one, which may be the same, has
+    /// answered, and then everything unacknowledged is.
+    /// </summary>
+    /// <param name="nowNs">ns.</param>
     public void LoseTouch(long nowNs)
     {
-        _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
-        _lostTouch = true;
+        if (_guardian is not null)
+        {
+            (_guardian, _askedNs) = (null, null);
+            _unansweredHelloNs = Math.Min(_unansweredHelloNs ?? nowNs, nowNs - SilenceNs);
+        }
     }
 
     /// <summary>Whether a question, hello or report, has waited for too long for its answer.</summary>

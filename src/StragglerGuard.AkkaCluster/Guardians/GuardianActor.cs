@@ -28,6 +28,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
 
     private readonly GuardianPost _post;
     private readonly IActorRef _coordinator;
+    private ArrivalBook _arrivals = new();
     private Task<GuardianStay>? _beginning;
     private GuardianStay? _stay;
     private IActorRef _desk = ActorRefs.Nobody;
@@ -93,6 +94,7 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         {
             _beginning = null;
             _stay = claimed.Stay;
+            _arrivals = new ArrivalBook();
             _desk = Context.ActorOf(ControlDesk.PropsOf(_stay.Service, _stay.Ledger, _post.ObjectionTo));
             _claimAgain = ClaimAgainMin;
             Timers.StartPeriodicTimer(nameof(CheckClaim), CheckClaim.Instance, LookAtClaim);
@@ -129,9 +131,10 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
         Receive<AgentReport>(report =>
         {
             _stay!.Fabric.Take(report.Report);
+            (long upTo, bool lacksOlder) = _arrivals.Note(report);
             if (report.WantsReceipt)
             {
-                Sender.Tell(new ReportReceipt(report.Report.Sequence));
+                Sender.Tell(new ReportReceipt(upTo, lacksOlder));
             }
         });
         Receive<AgentHello>(hello =>

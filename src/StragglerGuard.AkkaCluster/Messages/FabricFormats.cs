@@ -57,39 +57,55 @@ internal static class FabricFormats
     private static byte[] WriteReport(AgentReport report) => new ReportMessage
     {
         WantsReceipt = report.WantsReceipt,
+        Agent = report.Agent,
+        Distance = report.Distance,
         Envelope = UnsafeByteOperations.UnsafeWrap(FabricWire.Encode(report.Report)),
     }.ToByteArray();
 
     private static FabricReading<AgentReport> ReadReport(byte[] bytes, ExtendedActorSystem system)
     {
-        if (!TryOpenUsual(bytes, out bool wantsReceipt, out ReadOnlySpan<byte> envelope))
+        if (!TryOpenUsual(bytes, out bool wantsReceipt, out long agent, out long distance, out ReadOnlySpan<byte> envelope))
         {
             ReportMessage read = ReportMessage.Parser.ParseFrom(bytes);
-            wantsReceipt = read.WantsReceipt;
+            (wantsReceipt, agent, distance) = (read.WantsReceipt, read.Agent, read.Distance);
             envelope = read.Envelope.Span;
         }
 
+        if (agent < 0 || distance < 0)
+        {
+            return $"agent {agent} or distance {distance} is negative";
+        }
+
         return s_reports.TryDecode(envelope, out NodeReport? report, out string reason)
-            ? new AgentReport(report, wantsReceipt)
+            ? new AgentReport(report, wantsReceipt) { Agent = agent, Distance = distance }
             : reason;
     }
 
     /// <summary>Finds the envelope where it lies in a message as this program writes it: thousands come in a second, and need no copy.</summary>
-    private static bool TryOpenUsual(ReadOnlySpan<byte> bytes, out bool wantsReceipt, out ReadOnlySpan<byte> envelope)
+    private static bool TryOpenUsual(
+        ReadOnlySpan<byte> bytes, out bool wantsReceipt, out long agent, out long distance, out ReadOnlySpan<byte> envelope)
     {
         const byte WantsReceiptTag = ReportMessage.WantsReceiptFieldNumber << 3;
+        const byte AgentTag = ReportMessage.AgentFieldNumber << 3;
+        const byte DistanceTag = ReportMessage.DistanceFieldNumber << 3;
         const byte EnvelopeTag = (ReportMessage.EnvelopeFieldNumber << 3) | 2;
         var reader = new WireReader(bytes);
         bool isRead = reader.TryReadOptional(WantsReceiptTag, out long wants);
         wantsReceipt = wants != 0;
+        agent = distance = 0;
         envelope = default;
-        return isRead && reader.TryReadTag(EnvelopeTag) && reader.TryReadBytes(out envelope) && reader.IsAtEnd;
+        return isRead && reader.TryReadOptional(AgentTag, out agent) && reader.TryReadOptional(DistanceTag, out distance)
+            && reader.TryReadTag(EnvelopeTag) && reader.TryReadBytes(out envelope) && reader.IsAtEnd;
     }
 
-    private static byte[] WriteReceipt(ReportReceipt receipt) => new ReceiptMessage { Sequence = receipt.Sequence }.ToByteArray();
+    private static byte[] WriteReceipt(ReportReceipt receipt) =>
+        new ReceiptMessage { Sequence = receipt.Sequence, LacksOlder = receipt.LacksOlder }.ToByteArray();
 
-    private static FabricReading<ReportReceipt> ReadReceipt(byte[] bytes, ExtendedActorSystem system) =>
-        new ReportReceipt(ReceiptMessage.Parser.ParseFrom(bytes).Sequence);
+    private static FabricReading<ReportReceipt> ReadReceipt(byte[] bytes, ExtendedActorSystem system)
+    {
+        ReceiptMessage read = ReceiptMessage.Parser.ParseFrom(bytes);
+        return new ReportReceipt(read.Sequence, read.LacksOlder);
+    }
 
     private static FabricReading<PlanOffered> ReadOffer(byte[] bytes, ExtendedActorSystem system) =>
         FabricWire.TryDecodeOffer(bytes, out OfferedPlan? offer, out string reason) ? new PlanOffered(offer) : reason;

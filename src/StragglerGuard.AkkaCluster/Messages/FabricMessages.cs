@@ -20,12 +20,25 @@ internal sealed record GuardianWelcome(string Guardian, IActorRef Intake) : IFab
 
 /// <summary>An agent's report.</summary>
 /// <param name="Report">The report.</param>
-/// <param name="WantsReceipt">Whether the guardian is to say that it has come.</param>
-internal sealed record AgentReport(NodeReport Report, bool WantsReceipt) : IFabricMessage;
+/// <param name="WantsReceipt">Whether the guardian is to say what has come.</param>
+internal sealed record AgentReport(NodeReport Report, bool WantsReceipt) : IFabricMessage
+{
+    /// <summary>Which agent it is of, drawn by chance: a node may have several, one after the other and at once.</summary>
+    /// <value>1 …; 0 where the agent has no number: then every report is taken for the one after the last.</value>
+    public long Agent { get; init; }
 
-/// <summary>All reports up to one have come, or never will.</summary>
-/// <param name="Sequence">That of the newest report that has.</param>
-internal sealed record ReportReceipt(long Sequence) : IFabricMessage;
+    /// <summary>
+    /// How far its sequence is above that of the report before it that the agent still keeps: where the guardian lacks that one, it lacks it in
+    /// between.
+    /// </summary>
+    /// <value>1 …; 0 where the agent keeps none: all before were acknowledged, or given up.</value>
+    public long Distance { get; init; }
+}
+
+/// <summary>All reports of an agent up to one have come, or never will.</summary>
+/// <param name="Sequence">That of the newest such report; <see cref="long.MinValue"/> where there is none.</param>
+/// <param name="LacksOlder">Whether newer ones have come, and one before them has not: it was lost.</param>
+internal sealed record ReportReceipt(long Sequence, bool LacksOlder = false) : IFabricMessage;
 
 /// <summary>A plan on its way down.</summary>
 /// <param name="Offer">The plan.</param>

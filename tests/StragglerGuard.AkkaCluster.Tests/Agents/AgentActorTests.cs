@@ -173,7 +173,7 @@ public sealed class AgentActorTests : IDisposable
     }
 
     [Fact]
-    public async Task Agent_WhoseConnectionToTheGuardianEnds_LooksForOneAtOnce()
+    public async Task Agent_WhoseConnectionToTheGuardianEnds_LooksForOneAtOnceAndSendsItAllThatWasUnderWay()
     {
         Welcome("g");
         _port.Report(Reports.Report(1));
@@ -191,6 +191,54 @@ public sealed class AgentActorTests : IDisposable
 
         (await _way.Next()).Should().BeOfType<WayInDoubt>();
         await Heard<AgentHello>(_way);
+        _port.Report(Reports.Report(3));
+        Welcome("g");
+        (await Sent(2)).Select(report => (report.Report.Sequence, report.WantsReceipt)).Should().Equal((2, true), (3, false));
+    }
+
+    [Fact]
+    public async Task Agent_WhoseGuardianLacksAReport_SendsItAgainWithThoseBehind()
+    {
+        Welcome("g");
+        for (int sequence = 1; sequence <= 3; sequence++)
+        {
+            _port.Report(Reports.Report(sequence));
+        }
+
+        List<AgentReport> first = await Sent(3);
+        first.Select(report => report.Distance).Should().Equal(0, 1, 1);
+        first.Select(report => report.Agent).Distinct().Should().Equal(_port.Number);
+
+        _port.Actor.Tell(new ReportReceipt(1, LacksOlder: true));
+
+        (await Sent(2)).Select(report => (report.Report.Sequence, report.Distance, report.WantsReceipt)).Should().Equal((2, 0, false), (3, 1, true));
+    }
+
+    [Fact]
+    public async Task Agent_ThatHasNothingOutstanding_SaysSo()
+    {
+        _port.OutstandingNs.Should().BeNull();
+        _port.SinceWelcomeNs.Should().BeNull();
+        _port.Report(Reports.Report(1));
+        Pass(5);
+        _port.OutstandingNs.Should().Be(5_000_000_000);
+        Welcome("g");
+        await Sent(1);
+        _port.SinceWelcomeNs.Should().Be(0);
+        Pass(2);
+        _port.Report(Reports.Report(2));
+        await Sent(1);
+        Pass(1);
+        _port.OutstandingNs.Should().Be(3_000_000_000, "it was welcomed three seconds ago, and nothing was acknowledged since");
+
+        Receipt(2);
+        (await _port.FlushAsync(Patience.Limit)).Should().BeTrue();
+
+        _port.OutstandingNs.Should().BeNull();
+        Pass(60);
+        _port.OutstandingNs.Should().BeNull("a minute without reports is no silence of the guardian's");
+        _port.Report(Reports.Report(3));
+        _port.OutstandingNs.Should().Be(0);
     }
 
     [Fact]
@@ -203,6 +251,11 @@ public sealed class AgentActorTests : IDisposable
 
         (await Sent(1)).Single().Report.Sequence.Should().Be(2);
         _port.ReportsDropped.Should().Be(1);
+        Receipt(2);
+        _port.Report(Reports.Report(3, records: (16 << 20) / 128));
+        (await _port.FlushAsync(Patience.Limit)).Should().BeTrue();
+        _port.OutstandingNs.Should().BeNull("what can't be sent waits for no receipt");
+        _port.ReportsDropped.Should().Be(2);
     }
 
     [Fact]
@@ -331,6 +384,22 @@ public sealed class AgentActorTests : IDisposable
         }
         while (sent.Report.Sequence < 3);
         sent.WantsReceipt.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task Dispose_OutOfTouch_SendsWhatWasUnderWayAndWhatWaitsByTheLongerWay()
+    {
+        Welcome("g");
+        _port.Report(Reports.Report(1));
+        await Sent(1);
+        _port.Actor.Tell(new DisassociatedEvent(_port.Actor.Path.Address, _guardian.Path.Address, false));
+        _port.Report(Reports.Report(2));
+
+        _port.Dispose();
+
+        (await Heard<AgentReport>(_way)).Report.Sequence.Should().Be(1);
+        (await Heard<AgentReport>(_way)).Report.Sequence.Should().Be(2);
+        (await Heard<AgentGoodbye>(_way)).Should().Be(new AgentGoodbye(Node, _port.Actor));
     }
 
     private void Pass(double seconds)

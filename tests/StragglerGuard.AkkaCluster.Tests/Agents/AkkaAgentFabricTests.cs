@@ -41,24 +41,26 @@ public sealed class AkkaAgentFabricTests
     public async Task Agents_WhoseGuardianEnds_ReportToTheNextOneAndSayWhoItIs()
     {
         await using var fabric = new LoopbackFabric();
-        ServedGuardian first = await fabric.ServeAsync("first");
+        ServedGuardian first = await fabric.ServeAsync();
         IGuardianPort guardian = first.OpenGuardian();
         using var agent = fabric.Agents.OpenAgent(Node, offer => _offers.Writer.TryWrite(offer));
         fabric.AkkaAgents.Guardian.Should().BeNull();
-        fabric.AkkaAgents.SinceReceipt.Should().BeNull();
+        fabric.AkkaAgents.UnacknowledgedFor.Should().BeNull();
         agent.Report(Reports.Report(1));
         await guardian.Reports.Next();
         (await agent.FlushAsync(Patience.Limit)).Should().BeTrue();
-        fabric.AkkaAgents.Guardian.Should().Be("first");
-        fabric.AkkaAgents.SinceReceipt.Should().BePositive();
+        fabric.AkkaAgents.Guardian.Should().Be(first.Name);
+        fabric.AkkaAgents.UnacknowledgedFor.Should().BeNull();
 
         await first.DisposeAsync();
         agent.Report(Reports.Report(2));
         agent.Report(Reports.Report(3));
-        guardian = (await fabric.ServeAsync("next")).OpenGuardian();
+        fabric.AkkaAgents.UnacknowledgedFor.Should().NotBeNull();
+        ServedGuardian next = await fabric.ServeAsync();
+        guardian = next.OpenGuardian();
 
         (await guardian.Reports.Next(2)).Select(report => report.Sequence).Should().Equal(2, 3);
-        fabric.AkkaAgents.Guardian.Should().Be("next");
+        fabric.AkkaAgents.Guardian.Should().Be(next.Name);
         guardian.Offer(Reports.Offer(6), Reports.Nodes("node-a"));
         (await _offers.Reader.Next()).Should().Be(Reports.Offer(6));
         agent.ReportsDropped.Should().Be(0);
@@ -118,14 +120,33 @@ public sealed class AkkaAgentFabricTests
     }
 
     [Fact]
+    public async Task Guardian_ThatLacksAReport_AcknowledgesNothingBehindIt()
+    {
+        await using var fabric = new LoopbackFabric();
+        ServedGuardian served = await fabric.ServeAsync();
+        (IActorRef agent, ChannelReader<object> heard) = LoopbackSystems.Listen(served.System, "agent");
+
+        foreach ((long sequence, long distance) in ((long, long)[])[(1, 0), (3, 1), (2, 0), (3, 1)])
+        {
+            served.Singleton.Tell(new AgentReport(Reports.Report(sequence), WantsReceipt: true) { Agent = 5, Distance = distance }, agent);
+        }
+
+        (await heard.Next(4)).Should().Equal(
+            new ReportReceipt(1), new ReportReceipt(1, LacksOlder: true), new ReportReceipt(2), new ReportReceipt(3));
+    }
+
+    [Fact]
     public async Task Agents_ThatHaveEnded_AreForgottenWhenTheNextOneBegins()
     {
         await using var fabric = new LoopbackFabric();
-        ServedGuardian served = await fabric.ServeAsync("first");
+        ServedGuardian served = await fabric.ServeAsync();
         IAgentPort former = fabric.Agents.OpenAgent(Node, _ => { });
         former.Report(Reports.Report(1));
         (await former.FlushAsync(Patience.Limit)).Should().BeTrue();
-        fabric.AkkaAgents.Guardian.Should().Be("first");
+        fabric.AkkaAgents.Guardian.Should().Be(served.Name);
+        former.Report(Reports.Report(2, records: (16 << 20) / 128));
+        (await former.FlushAsync(Patience.Limit)).Should().BeTrue();
+        fabric.AkkaAgents.ReportsDropped.Should().Be(1);
 
         former.Dispose();
         await ((AgentPort)former).Actor.WatchAsync().WaitAsync(Patience.Limit);
@@ -133,6 +154,7 @@ public sealed class AkkaAgentFabricTests
         using IAgentPort next = fabric.Agents.OpenAgent(Node, _ => { });
 
         fabric.AkkaAgents.Guardian.Should().BeNull("nobody answered the one that there is");
+        fabric.AkkaAgents.ReportsDropped.Should().Be(1, "what was dropped stays dropped");
     }
 
     [Fact]

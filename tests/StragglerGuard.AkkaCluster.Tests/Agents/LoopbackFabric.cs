@@ -2,10 +2,8 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Cluster;
-using Akka.Cluster.Tools.Client;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Guardians;
-using StragglerGuard.AkkaCluster.Messages;
 using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.AkkaCluster.Tests.Settings;
 using StragglerGuard.Fabric;
@@ -17,8 +15,8 @@ using ClusterSettings = StragglerGuard.AkkaCluster.Settings.ClusterSettings;
 namespace StragglerGuard.AkkaCluster.Tests.Agents;
 
 /// <summary>
-/// Agents and a guardian's system on loopback. The guardian's half is the product's, but for the ledger and for who decides: what comes in
-/// goes to the test.
+/// Agents and a guardian's system on loopback. Both halves are the product's, singleton, coordinator and receipts included; only that nobody
+/// judges what comes in, which goes to the test.
 /// </summary>
 internal sealed class LoopbackFabric : FabricUnderTest
 {
@@ -50,12 +48,12 @@ internal sealed class LoopbackFabric : FabricUnderTest
 
     public ClusterSection GuardianSection { get; }
 
-    public override async Task<IGuardianFabric> ServeGuardianAsync() => await ServeAsync("guardian-1");
+    public override async Task<IGuardianFabric> ServeGuardianAsync() => await ServeAsync();
 
     /// <summary>Starts a guardian's system and waits until it takes agents in.</summary>
-    public async Task<ServedGuardian> ServeAsync(string name)
+    public async Task<ServedGuardian> ServeAsync()
     {
-        ServedGuardian served = await ServedGuardian.StartAsync(GuardianSection, name);
+        ServedGuardian served = await ServedGuardian.StartAsync(GuardianSection);
         _served.Add(served);
         return served;
     }
@@ -84,81 +82,60 @@ internal sealed class LoopbackFabric : FabricUnderTest
     }
 }
 
-/// <summary>A guardian's system without ledger.</summary>
+/// <summary>
+/// A guardian's system, the only one of its cluster. Whatever comes in goes to the test: the service that would judge it ends before the
+/// first report is taken in.
+/// </summary>
 internal sealed class ServedGuardian : IGuardianFabric
 {
     private readonly ActorSystem _system;
-    private readonly AkkaGuardianFabric _fabric;
-    private readonly GuardInstruments _instruments;
+    private readonly GuardianPost _post;
+    private readonly GuardianStay _stay;
 
-    private ServedGuardian(ActorSystem system, AkkaGuardianFabric fabric, GuardInstruments instruments)
+    private ServedGuardian(ActorSystem system, GuardianPost post, GuardianStay stay)
     {
         _system = system;
-        _fabric = fabric;
-        _instruments = instruments;
+        _post = post;
+        _stay = stay;
     }
 
-    public static async Task<ServedGuardian> StartAsync(ClusterSection section, string name)
+    /// <summary>What agents are told that it is called.</summary>
+    public string Name => _stay.Service.Name;
+
+    /// <summary>The actor that takes the reports in.</summary>
+    public ActorSelection Singleton => _system.ActorSelection($"/user/{GuardNames.SingletonManager}/{GuardNames.Singleton}");
+
+    public ActorSystem System => _system;
+
+    public static async Task<ServedGuardian> StartAsync(ClusterSection section)
     {
-        ActorSystem system = GuardActorSystem.Create(
-            ClusterSettings.ReadOrThrow(LoopbackSystems.Options(section), ClusterRole.Guardian), _ => { });
+        StragglerGuardOptions options = LoopbackSystems.Options(section);
+        var post = new GuardianPost(new GuardInstruments(), () => GuardParts.Open(options, membership: null));
+        var decides = new TaskCompletionSource<GuardianStay>(TaskCreationOptions.RunContinuationsAsynchronously);
+        post.PhaseChanged += () =>
+        {
+            // On the guardian's own thread, and so before it takes anything in.
+            if (post.Stay is { } stay && stay.Service.DisposeAsync().AsTask().Wait(Patience.Limit))
+            {
+                decides.TrySetResult(stay);
+            }
+        };
+        ActorSystem system = GuardActorSystem.Create(ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian), _ => { });
+        GuardianSingleton.Start(system, post);
         Cluster cluster = Cluster.Get(system);
         await cluster.JoinAsync(cluster.SelfAddress).WaitAsync(Patience.Limit);
-        var instruments = new GuardInstruments();
-        var post = new GuardianPost(instruments, () => throw new InvalidOperationException("nobody claims a ledger here"));
-        IActorRef coordinator = system.ActorOf(Props.Create(() => new CoordinatorActor(post)), "coordinator");
-        var fabric = new AkkaGuardianFabric(coordinator);
-        IActorRef intake = system.ActorOf(Props.Create(() => new Intake(fabric, coordinator, name)), "intake");
-
-        // Where agents look for whoever decides: members below the singleton's name, clients at the proxy's.
-        system.ActorOf(Props.Create(() => new Manager(intake)), GuardNames.SingletonManager);
-        ClusterClientReceptionist.Get(system).RegisterService(
-            system.ActorOf(Props.Create(() => new Proxy(intake)), GuardNames.SingletonProxy));
-        return new ServedGuardian(system, fabric, instruments);
+        return new ServedGuardian(system, post, await decides.Task.WaitAsync(Patience.Limit));
     }
 
     /// <summary>Puts a member out, as the split-brain resolver does with one that nobody hears of.</summary>
     public void PutOut(Address member) => Cluster.Get(_system).Down(member);
 
-    public IGuardianPort OpenGuardian() => _fabric.OpenGuardian();
+    public IGuardianPort OpenGuardian() => _stay.Fabric.OpenGuardian();
 
     public async ValueTask DisposeAsync()
     {
-        await _fabric.DisposeAsync();
-        await _system.Terminate();
-        _instruments.Dispose();
-    }
-
-    private sealed class Intake : ReceiveActor
-    {
-        public Intake(AkkaGuardianFabric fabric, IActorRef coordinator, string name)
-        {
-            Receive<AgentReport>(report =>
-            {
-                fabric.Take(report.Report);
-                if (report.WantsReceipt)
-                {
-                    Sender.Tell(new ReportReceipt(report.Report.Sequence));
-                }
-            });
-            Receive<AgentHello>(hello =>
-            {
-                coordinator.Tell(hello);
-                hello.ReplyTo.Tell(new GuardianWelcome(name, Self));
-            });
-            Receive<AgentGoodbye>(coordinator.Tell);
-        }
-    }
-
-    private sealed class Manager(IActorRef intake) : UntypedActor
-    {
-        protected override void PreStart() => Context.ActorOf(Props.Create(() => new Proxy(intake)), GuardNames.Singleton);
-
-        protected override void OnReceive(object message) => Unhandled(message);
-    }
-
-    private sealed class Proxy(IActorRef intake) : UntypedActor
-    {
-        protected override void OnReceive(object message) => intake.Forward(message);
+        await _system.Terminate().WaitAsync(Patience.Limit);
+        await _post.ReleasedAsync().WaitAsync(Patience.Limit);
+        _post.Instruments.Dispose();
     }
 }

@@ -1,5 +1,3 @@
-using FsCheck;
-using FsCheck.Fluent;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.Fabric;
 using StragglerGuard.Tests.Fabric;
@@ -256,123 +254,68 @@ public sealed class ReportWindowTests
         _window.HasSettled(2).Should().BeFalse();
     }
 
-    /// <summary>
-    /// An agent, two ways and guardians that come and go, by chance. Whatever happened before: once a guardian is there and either way is
-    /// open, everything comes to rest, nothing is asked too often, and the newest report has come to that guardian.
-    /// </summary>
     [Fact]
-    public void Window_ThroughAnyTroubles_ComesToRestWithTheNewestDelivered()
+    public void Gap_HasEverythingUnacknowledgedSentAgainAndOnceForSeveralAnswers()
     {
-        Gen<Weather> weather =
-            from guardian in Gen.Choose(0, 3)
-            from direct in Gen.Elements(true, true, false)
-            from detour in Gen.Elements(true, true, false)
-            from reports in Gen.Choose(0, 4)
-            select new Weather(guardian, direct, detour, reports);
-        Gen<(Weather[] Past, bool EndsDirect)> lives =
-            from past in Gen.ArrayOf(weather)
-            from endsDirect in Gen.Elements(true, false)
-            select (past, endsDirect);
-
-        Prop.ForAll(lives.ToArbitrary(), life =>
+        _window.Welcome("g", 0);
+        for (int sequence = 1; sequence <= 4; sequence++)
         {
-            var agent = new SimulatedAgent();
-            foreach (Weather step in life.Past)
-            {
-                agent.Live(step, seconds: 1.5);
-            }
+            _window.Send(Reports.Report(sequence), 0, isAwaited: true);
+        }
 
-            agent.Live(new Weather(Guardian: 7, IsDirectOpen: life.EndsDirect, IsDetourOpen: true, Reports: 1), seconds: 0.5);
-            agent.Live(new Weather(Guardian: 7, IsDirectOpen: life.EndsDirect, IsDetourOpen: true, Reports: 0), seconds: 20);
-            return agent.Fault is null && agent.HasComeToRest && agent.NewestAt(7) == agent.Newest;
-        }).Check(Config.QuickThrowOnFailure.WithReplay(7301, 17).WithMaxTest(300));
+        _window.Acknowledge(1, 0);
+
+        _window.HasGap(0).Should().BeTrue();
+        _window.SendAgain(0).Select(one => (one.Report.Sequence, one.WantsReceipt)).Should().Equal((2, false), (3, false), (4, true));
+        _window.HasGap(Second - 1).Should().BeFalse("the other questions were under way when it was lost");
+        _window.HasGap(Second).Should().BeTrue("it got lost again");
+        _window.Acknowledge(4, Second);
+        _window.HasGap(3 * Second).Should().BeFalse("nothing is left to be sent");
     }
 
-    private sealed record Weather(int Guardian, bool IsDirectOpen, bool IsDetourOpen, int Reports);
-
-    /// <summary>Guardian 0: there is none. Answers arrive at once, or never.</summary>
-    private sealed class SimulatedAgent
+    [Fact]
+    public void Distance_IsToTheReportBeforeThatIsKept()
     {
-        private const long StepNs = Second / 4;
+        _window.Welcome("g", 0);
+        NodeReport[] reports = [.. ((int[])[1, 2, 5]).Select(sequence => Reports.Report(sequence))];
+        Array.ForEach(reports, report => _window.Send(report, 0, isAwaited: false));
 
-        private readonly ReportWindow _window = new();
-        private readonly Queue<NodeReport> _waiting = [];
-        private readonly Dictionary<int, long> _received = [];
-        private int _known;
-        private long _nowNs;
-        private long _helloNs = long.MinValue / 2;
+        reports.Select(_window.DistanceOf).Should().Equal(0, 1, 3);
+        _window.Acknowledge(1, 0);
+        reports.Skip(1).Select(_window.DistanceOf).Should().Equal(0, 3);
+        _window.DistanceOf(Reports.Report(9)).Should().Be(4);
+    }
 
-        public long Newest { get; private set; }
+    [Fact]
+    public void Settled_IsTheNewestBeforeWhatIsKept()
+    {
+        _window.Settled.Should().Be(long.MinValue);
+        _window.Welcome("g", 0);
+        _window.Send(Reports.Report(3), 0, isAwaited: true);
+        _window.Settled.Should().Be(2);
+        _window.LeaveOut(Reports.Report(4));
+        _window.Settled.Should().Be(2);
+        _window.Acknowledge(3, 0);
+        _window.Settled.Should().Be(4);
+    }
 
-        public string? Fault { get; private set; }
+    [Fact]
+    public void LoseTouch_HasNothingSentUntilAWelcomeAndLooksNoMoreOftenThanBefore()
+    {
+        _window.Welcome("g", 0);
+        _window.SaidHello(0);
+        _window.Send(Reports.Report(1), 0, isAwaited: true);
 
-        public bool HasComeToRest => _waiting.Count == 0 && _window.Unacknowledged == 0 && !_window.IsSilent(_nowNs);
+        _window.LoseTouch(Second / 2);
 
-        public long NewestAt(int guardian) => _received.GetValueOrDefault(guardian);
-
-        public void Live(Weather weather, double seconds)
-        {
-            for (int i = 0; i < weather.Reports; i++)
-            {
-                _waiting.Enqueue(Reports.Report(++Newest, records: 0));
-            }
-
-            for (long until = _nowNs + (long)(seconds * Second); _nowNs < until; _nowNs += StepNs)
-            {
-                if (_window.IsHelloDue(_nowNs))
-                {
-                    SayHello(weather);
-                }
-
-                while (_window.TakesMore && _waiting.TryDequeue(out NodeReport? report))
-                {
-                    Deliver(report, _window.Send(report, _nowNs, isAwaited: false), weather);
-                }
-
-                if (_waiting.Count == 0 && _window.AskForNewest(_nowNs) is { } newest)
-                {
-                    Deliver(newest, wantsReceipt: true, weather);
-                }
-
-                Check(_window.Unacknowledged <= ReportWindow.UnacknowledgedMax, "more under way than may be");
-            }
-        }
-
-        private void SayHello(Weather weather)
-        {
-            Check(_nowNs - _helloNs >= ReportWindow.LookingNs, "hellos too close to each other");
-            _helloNs = _nowNs;
-            _window.SaidHello(_nowNs);
-            if (weather.Guardian == 0 || !weather.IsDetourOpen)
-            {
-                return;
-            }
-
-            _known = weather.Guardian;
-            if (_window.Welcome($"g{weather.Guardian}", _nowNs))
-            {
-                foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(_nowNs))
-                {
-                    Deliver(report, wantsReceipt, weather);
-                }
-            }
-        }
-
-        private void Deliver(NodeReport report, bool wantsReceipt, Weather weather)
-        {
-            // By the long way it comes to whoever is there, by the short way to the one that welcomed.
-            bool arrives = weather.Guardian != 0
-                && (_window.IsOnDetour ? weather.IsDetourOpen : weather.IsDirectOpen && weather.Guardian == _known);
-            if (arrives)
-            {
-                _received[weather.Guardian] = Math.Max(_received.GetValueOrDefault(weather.Guardian), report.Sequence);
-                if (wantsReceipt)
-                {
-                    _window.Acknowledge(report.Sequence, _nowNs);
-                }
-            }
-        }
-
-        private void Check(bool holds, string fault) => Fault = holds ? Fault : fault;
+        _window.TakesMore.Should().BeFalse();
+        _window.AskForNewest(Second / 2).Should().BeNull();
+        _window.HasGap(Second / 2).Should().BeFalse();
+        _window.IsHelloDue(Second - 1).Should().BeFalse();
+        _window.SaidHello(Second);
+        _window.LoseTouch(Second);
+        _window.IsHelloDue((2 * Second) - 1).Should().BeFalse("it is being looked for");
+        _window.Welcome("g", 2 * Second).Should().BeTrue();
+        _window.TakesMore.Should().BeTrue();
     }
 }

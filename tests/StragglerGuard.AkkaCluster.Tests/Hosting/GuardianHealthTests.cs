@@ -67,18 +67,4 @@ public sealed class GuardianHealthTests
         health.Status.Should().Be(HealthStatus.Degraded);
         health.Description.Should().Be("it decides; can't be reached: 10.0.0.2:4053; not there: 10.0.0.3:4053");
     }
-
-    [Theory]
-    [InlineData(null, null, HealthStatus.Degraded, "no guardian has answered yet")]
-    [InlineData(null, "g", HealthStatus.Degraded, "guardian g has answered; no report has been acknowledged yet")]
-    [InlineData(16, "g", HealthStatus.Healthy, "guardian g acknowledged a report 16 s ago")]
-    [InlineData(18, "g", HealthStatus.Degraded, "guardian g acknowledged a report 18 s ago: nobody takes reports in now")]
-    [InlineData(123, "g", HealthStatus.Unhealthy, "guardian g acknowledged a report 123 s ago: reports are lost, the newest are kept")]
-    public void Agent_ByTheAgeOfItsLastReceipt_SaysSoInWords(int? seconds, string? guardian, HealthStatus status, string words)
-    {
-        HealthCheckResult health = AgentHealth.Judge(seconds is { } known ? TimeSpan.FromSeconds(known) : null, guardian, intervalSeconds: 1);
-
-        health.Status.Should().Be(status);
-        health.Description.Should().Be(words);
-    }
 }

@@ -27,7 +27,8 @@ public sealed class FabricSerializerTests : IDisposable
     [
         new AgentHello(new NodeId("node-a"), _actor), new GuardianWelcome("guardian-1#7", _actor),
         new AgentReport(Reports.Report(3), WantsReceipt: true), new AgentReport(Reports.Report(4), WantsReceipt: false),
-        new ReportReceipt(long.MaxValue), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a"), _actor),
+        new AgentReport(Reports.Report(5), WantsReceipt: true) { Agent = long.MaxValue, Distance = 300 },
+        new ReportReceipt(long.MaxValue), new ReportReceipt(long.MinValue, LacksOlder: true), new PlanOffered(Reports.Offer(4, 2, 9, 7)), new AgentGoodbye(new NodeId("node-a"), _actor),
         new GuardianFarewell("a guardian"),
         new RollCall(-7), new RollAnswer(
             IsMember: true, CountsCaller: true, 3, "akka.tcp://stragglerguard@127.0.0.1:4053", new Dictionary<string, string> { ["mode"] = "a5", ["job"] = "" }),
@@ -180,6 +181,11 @@ public sealed class FabricSerializerTests : IDisposable
     }
 
     [Fact]
+    public void Report_WithANumberThatIsNone_IsUnreadable() =>
+        _serializer.FromBinary(_serializer.ToBinary(new AgentReport(Reports.Report(3), WantsReceipt: true) { Agent = 7, Distance = -1 }), "report:1")
+            .Should().Be(new Unreadable("report:1", "agent 7 or distance -1 is negative"));
+
+    [Fact]
     public void Unreadable_IsNeverWritten() =>
         _serializer.Invoking(s => s.ToBinary(new Unreadable("report:1", "why"))).Should().Throw<ArgumentException>().WithMessage("*no message of the fabric*");
 
@@ -208,7 +214,7 @@ public sealed class FabricSerializerTests : IDisposable
     private static bool Same(IFabricMessage left, IFabricMessage right) =>
         (left, right) switch
         {
-            (AgentReport a, AgentReport b) => a.WantsReceipt == b.WantsReceipt && Reports.Same(a.Report, b.Report),
+            (AgentReport a, AgentReport b) => (a.WantsReceipt, a.Agent, a.Distance) == (b.WantsReceipt, b.Agent, b.Distance) && Reports.Same(a.Report, b.Report),
             (ControlAnswer a, ControlAnswer b) => ControlExamples.Same(a, b),
             (RollAnswer a, RollAnswer b) => a with { Options = b.Options } == b && a.Options.OrderBy(one => one.Key).SequenceEqual(b.Options.OrderBy(one => one.Key)),
             _ => left.Equals(right),
