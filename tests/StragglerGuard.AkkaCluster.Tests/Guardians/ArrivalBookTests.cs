@@ -61,6 +61,23 @@ public sealed class ArrivalBookTests
         small.Note(Report(2, 1, agent: 1)).Should().Be((long.MinValue, true));
     }
 
+    [Fact]
+    public void Reports_OfAgentsThatAreKnown_AllocateNothing()
+    {
+        AgentReport[] reports = [.. Enumerable.Range(1, 1_000).Select(agent => Report(2, 1, agent))];
+        Array.ForEach(reports, report => _book.Note(report with { Distance = 0 }));
+        long acknowledged = 0;
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (AgentReport report in reports)
+        {
+            acknowledged += _book.Note(report).Sequence;
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0, "tens of thousands come in a second");
+        acknowledged.Should().Be(2_000);
+    }
+
     private (long Sequence, bool LacksOlder) Note(long sequence, long distance, long agent = 1) => _book.Note(Report(sequence, distance, agent));
 
     private static AgentReport Report(long sequence, long distance, long agent) =>
