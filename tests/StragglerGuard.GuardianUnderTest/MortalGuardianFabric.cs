@@ -23,6 +23,8 @@ internal sealed class MortalGuardianFabric(IGuardianFabric fabric, Fate fate) : 
     {
         public ChannelReader<NodeReport> Reports { get; } = new WatchedReports(port.Reports, last => Say("judged", last.Sequence));
 
+        public long ReportsDropped => port.ReportsDropped;
+
         public bool IsLeader => port.IsLeader;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)

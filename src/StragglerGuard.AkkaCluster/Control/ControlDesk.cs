@@ -261,12 +261,7 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
 
     private StatusTold StatusOf(StatusQuestion question) => new(question.Id, _service.Name, _service.Status(question.Job));
 
-    private EndTold EndOf(EndQuestion question)
-    {
-        // Of a job that nobody has heard of, the service would remember for ever that somebody asks.
-        bool hasEnded = _service.Status(question.Job) is not null && _service.JobEndedAsync(question.Job, TimeSpan.Zero).GetAwaiter().GetResult();
-        return new EndTold(question.Id, _service.Name, hasEnded);
-    }
+    private EndTold EndOf(EndQuestion question) => new(question.Id, _service.Name, _service.HasEnded(question.Job));
 
     private void Obey(ModeOrder order)
     {

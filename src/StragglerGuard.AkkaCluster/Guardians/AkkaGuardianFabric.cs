@@ -43,6 +43,8 @@ internal sealed class AkkaGuardianFabric(IActorRef coordinator) : IGuardianFabri
 
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
 
+        public long ReportsDropped => fabric.ReportsDropped;
+
         public bool IsLeader => fabric._isLeader;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)

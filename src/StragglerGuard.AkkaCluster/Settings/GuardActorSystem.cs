@@ -48,7 +48,7 @@ internal static class GuardActorSystem
     /// <param name="onSaid">As of <see cref="Create"/>.</param>
     public static ActorSystem CreateForRanks(Action<string> onSaid) => ActorSystem.Create(
         $"{GuardNames.System}-ranks",
-        ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(SystemConfig.Ranks), new GuardLogSetup(onSaid)));
+        ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(SystemConfig.Ranks), new GuardLogSetup(onSaid, static (_, _) => { })));
 
     private static SocketException? RefusalIn(Exception failed) =>
         failed as SocketException

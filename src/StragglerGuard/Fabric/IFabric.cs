@@ -51,6 +51,9 @@ public interface IGuardianPort : IDisposable
     /// <summary>Whether this guardian is the one that may decide. Always true in process.</summary>
     bool IsLeader { get; }
 
+    /// <summary>Reports that came, and gave way to newer ones because the guardian was behind.</summary>
+    long ReportsDropped { get; }
+
     /// <summary>
     /// Sends a plan to every agent of some nodes that is connected now, without waiting; to all agents of each, where a node has several. An agent
     /// of another node may get it, too, and ignores it.

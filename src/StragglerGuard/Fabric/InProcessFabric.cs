@@ -67,6 +67,8 @@ public sealed class InProcessFabric : IFabric
 
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
 
+        public long ReportsDropped => fabric._reports.Dropped;
+
         public bool IsLeader => true;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)

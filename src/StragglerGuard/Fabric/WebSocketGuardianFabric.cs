@@ -212,6 +212,8 @@ public sealed class WebSocketGuardianFabric : IGuardianFabric
 
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
 
+        public long ReportsDropped => fabric._reports.Dropped;
+
         public bool IsLeader => true;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)

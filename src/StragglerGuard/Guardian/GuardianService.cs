@@ -44,6 +44,7 @@ public sealed class GuardianService : IAsyncDisposable
     private readonly Commitments _commitments;
     private readonly ReportIntake _intake;
     private readonly MetricsRound _metrics;
+    private readonly DroppedReports _dropped;
     private readonly GuardedNodes? _nodes;
     private readonly long _standbySilentNs;
     private readonly CancellationTokenSource _closing = new();
@@ -81,6 +82,7 @@ public sealed class GuardianService : IAsyncDisposable
         _port = fabric.OpenGuardian();
         _roster = new JobRoster(options, instruments, fault => _lastFault = fault);
         _metrics = new MetricsRound(_roster);
+        _dropped = new DroppedReports(instruments, Complain);
         _standbySilentNs = (long)Math.Max(StandbySilentSecondsMin * 1e9, StandbySilentIntervals * options.Agent.IntervalMs * 1e6);
         ActuationDesk? desk = actuators?.Actuator is null ? null : new ActuationDesk(NodeNaming.Of(options.Actuators));
         _commitments = new Commitments(_port, ledger, _roster, options.Ledger.Modes, desk, Complain);
@@ -386,6 +388,7 @@ public sealed class GuardianService : IAsyncDisposable
         CarryOn(_commitments.WriteWaiting);
         CarryOn(() => _nodes?.Ask());
         CarryOn(_commitments.OfferPendingAgain);
+        CarryOn(() => _dropped.Look(_port.ReportsDropped));
         Tell();
         CarryOn(() => _metrics.Continue(MonotonicClock.NowNs() + (long)(PublishShare * OfferAgain.TotalNanoseconds)));
 

@@ -44,6 +44,8 @@ public sealed class GuardInstruments : IDisposable
     private readonly Dictionary<string, long> _refusals = [];
     private JobSeries[] _jobs = [];
     private int _deciding = -1;
+    private bool _isGuardian;
+    private long _reportsDropped;
 
     /// <summary>Creates the meter and its instruments.</summary>
     public GuardInstruments()
@@ -104,6 +106,15 @@ public sealed class GuardInstruments : IDisposable
         }
     }
 
+    /// <summary>Counts reports that the guardian of this process did not get to read; shown from the first call on.</summary>
+    /// <param name="reports">How many more, 0 or more.</param>
+    public void CountReportsDropped(long reports)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(reports);
+        Volatile.Write(ref _isGuardian, true);
+        Interlocked.Add(ref _reportsDropped, reports);
+    }
+
     /// <summary>Takes the meter away; exporters see its instruments end.</summary>
     public void Dispose() => Meter.Dispose();
 
@@ -148,10 +159,16 @@ public sealed class GuardInstruments : IDisposable
             "stragglerguard_guardian_deciding", ObserveDeciding, null, "Whether the guardian of this process decides: 1, or 0 where it stands by.");
         Meter.CreateObservableCounter(
             "stragglerguard_fabric_refused_total", ObserveRefusals, null, "Messages of the fabric that could not be used, by reason.");
+        Meter.CreateObservableCounter(
+            "stragglerguard_guardian_reports_dropped_total", ObserveReportsDropped, null,
+            "Reports of agents that gave way to newer ones because the guardian was behind.");
     }
 
     private IEnumerable<Measurement<int>> ObserveDeciding() =>
         Volatile.Read(ref _deciding) is >= 0 and int deciding ? [new Measurement<int>(deciding)] : [];
+
+    private IEnumerable<Measurement<long>> ObserveReportsDropped() =>
+        Volatile.Read(ref _isGuardian) ? [new Measurement<long>(Interlocked.Read(ref _reportsDropped))] : [];
 
     private IEnumerable<Measurement<long>> ObserveRefusals()
     {

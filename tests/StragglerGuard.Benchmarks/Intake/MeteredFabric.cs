@@ -35,6 +35,8 @@ internal sealed class MeteredFabric : IGuardianFabric
     {
         public ChannelReader<NodeReport> Reports => reports;
 
+        public long ReportsDropped => 0;
+
         public bool IsLeader => true;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)

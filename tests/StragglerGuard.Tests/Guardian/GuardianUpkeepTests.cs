@@ -329,6 +329,8 @@ public sealed class GuardianUpkeepTests
 
         ChannelReader<NodeReport> IGuardianPort.Reports => Reports.Reader;
 
+        public long ReportsDropped => 0;
+
         public bool IsLeader => true;
 
         public IGuardianPort OpenGuardian() => this;

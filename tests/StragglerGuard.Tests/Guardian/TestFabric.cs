@@ -12,6 +12,9 @@ internal sealed class TestFabric : IGuardianFabric
 
     public bool IsLeader { get; set; } = true;
 
+    /// <summary>What the guardian is told of reports that it was too late for.</summary>
+    public long ReportsDropped { get; set; }
+
     /// <summary>Called for every offer before anyone hears of it.</summary>
     public Action<OfferedPlan> OnOffer { get; set; } = _ => { };
 
@@ -33,6 +36,8 @@ internal sealed class TestFabric : IGuardianFabric
     private sealed class Port(TestFabric fabric) : IGuardianPort
     {
         public ChannelReader<NodeReport> Reports => fabric._reports.Reader;
+
+        public long ReportsDropped => fabric.ReportsDropped;
 
         public bool IsLeader => fabric.IsLeader;
 

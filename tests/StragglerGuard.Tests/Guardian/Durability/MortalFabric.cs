@@ -30,6 +30,8 @@ internal sealed class MortalFabric(Fate fate, Action<OfferedPlan> deliver) : IGu
     {
         public ChannelReader<NodeReport> Reports { get; } = new WatchedReports(fabric._reports.Reader, _ => fabric._idle.Release());
 
+        public long ReportsDropped => 0;
+
         public bool IsLeader => true;
 
         public void Offer(OfferedPlan offer, IReadOnlySet<NodeId> nodes)
