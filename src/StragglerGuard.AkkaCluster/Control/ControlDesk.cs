@@ -133,7 +133,7 @@ internal sealed class ControlDesk : ReceiveActor, IWithTimers
         try
         {
             long last = _ledger.LastSequence;
-            IReadOnlyList<LedgerEntry> entries = after < last ? _ledger.Read(after + 1) : [];
+            IReadOnlyList<LedgerEntry> entries = after < last ? _ledger.Read(after + 1, EntriesMax) : [];
             return new LedgerRead(after, last, entries, isTick, Fault: null);
         }
         catch (Exception fault)

@@ -151,7 +151,7 @@ public sealed class GuardianNode : IAsyncDisposable
             _ = Task.Run(() => GuardParts.ReadAhead(options));
         }
 
-        return StartAsync(options, ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian), () => GuardParts.Open(options, membership));
+        return StartAsync(options, () => GuardParts.Open(options, membership));
     }
 
     /// <summary>Why several guardians could not do with the options' ledger; null where they can, or there is one guardian.</summary>
@@ -159,9 +159,11 @@ public sealed class GuardianNode : IAsyncDisposable
         options.Ledger.Location.Length > 0 || options.Cluster.GuardianEndpoints.Count < 2 ? null
         : "ledger.location: empty; several guardians need one ledger that all of them reach, or what one decided is lost to the next";
 
-    private static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, ClusterSettings settings, Func<GuardParts> openParts)
+    /// <summary>As the other, with what claims the ledger.</summary>
+    internal static async Task<GuardianNode> StartAsync(StragglerGuardOptions options, Func<GuardParts> openParts)
     {
-        var post = new GuardianPost(new GuardInstruments(), openParts) 
+        ClusterSettings settings = ClusterSettings.ReadOrThrow(options, ClusterRole.Guardian);
+        var post = new GuardianPost(new GuardInstruments(), openParts)
         {
             ControlToken = settings.ControlToken,
             SharedOptions = SharedOptions.Digests(options),

@@ -23,7 +23,7 @@ public sealed class MemberReturnTests
     {
         // A port of its own: the next system needs the one that the former had.
         await using var fabric = new LoopbackFabric(AgentMembership.Members, agentPort: LoopbackSystems.FreePort());
-        ServedGuardian served = await fabric.ServeAsync("first");
+        ServedGuardian served = await fabric.ServeAsync();
         using IGuardianPort guardian = served.OpenGuardian();
         var offers = Channel.CreateUnbounded<OfferedPlan>();
         using IAgentPort agent = fabric.Agents.OpenAgent(Node, offer => offers.Writer.TryWrite(offer));
@@ -52,7 +52,7 @@ public sealed class MemberReturnTests
             fabric.AkkaAgents.System.Should().NotBeSameAs(before);
         }
 
-        guardian.Offer(Reports.Offer(5));
+        guardian.Offer(Reports.Offer(5), Reports.Nodes("node-a"));
         (await offers.Reader.Next()).Should().Be(Reports.Offer(5));
         agent.ReportsDropped.Should().Be(0);
         fabric.Said.Where(said => said.Contains("can't join")).Should().BeEmpty();
@@ -65,7 +65,7 @@ public sealed class MemberReturnTests
     public async Task Member_WhoseLastGuardianLeaves_ReportsToTheOneThatComesAgain()
     {
         await using var fabric = new LoopbackFabric(AgentMembership.Members);
-        ServedGuardian first = await fabric.ServeAsync("first");
+        ServedGuardian first = await fabric.ServeAsync();
         IGuardianPort guardian = first.OpenGuardian();
         using IAgentPort agent = fabric.Agents.OpenAgent(Node, _ => { });
         agent.Report(Reports.Report(1));
@@ -75,10 +75,11 @@ public sealed class MemberReturnTests
         await first.DisposeAsync();
         await fabric.Hear("the last guardian has left");
         agent.Report(Reports.Report(2));
-        guardian = (await fabric.ServeAsync("next")).OpenGuardian();
+        ServedGuardian next = await fabric.ServeAsync();
+        guardian = next.OpenGuardian();
 
         (await guardian.Reports.Next()).Sequence.Should().Be(2);
-        fabric.AkkaAgents.Guardian.Should().Be("next");
+        fabric.AkkaAgents.Guardian.Should().Be(next.Name);
         fabric.Said.Should().NotContain(said => said.Contains(PutOut), "it left by itself");
     }
 
@@ -86,7 +87,7 @@ public sealed class MemberReturnTests
     public async Task Agents_ThatBeginAndEndWhileTheirProcessIsOut_AreHeardOrForgotten()
     {
         await using var fabric = new LoopbackFabric(AgentMembership.Members);
-        ServedGuardian served = await fabric.ServeAsync("first");
+        ServedGuardian served = await fabric.ServeAsync();
         using IGuardianPort guardian = served.OpenGuardian();
         IAgentPort former = fabric.Agents.OpenAgent(Node, _ => { });
         former.Report(Reports.Report(1));
@@ -114,7 +115,7 @@ public sealed class MemberReturnTests
     public async Task Fabric_ThatClosesWhileItsMemberIsOut_Ends()
     {
         await using var fabric = new LoopbackFabric(AgentMembership.Members);
-        ServedGuardian served = await fabric.ServeAsync("first");
+        ServedGuardian served = await fabric.ServeAsync();
         using IGuardianPort guardian = served.OpenGuardian();
         using IAgentPort agent = fabric.Agents.OpenAgent(Node, _ => { });
         agent.Report(Reports.Report(1));

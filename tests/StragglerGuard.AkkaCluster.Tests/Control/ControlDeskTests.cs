@@ -174,6 +174,10 @@ public sealed class ControlDeskTests : TestKit
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => ledger.Read(fromSequence);
 
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence, int entriesMax) => ledger.Read(fromSequence, entriesMax);
+
+        public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => ledger.ReadJob(job);
+
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision)
         {
             if (Hangs)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using StragglerGuard.Actuators;
 using StragglerGuard.AkkaCluster.Guardians;
+using StragglerGuard.Core;
 using StragglerGuard.Hosting;
 using StragglerGuard.Ledger;
 using StragglerGuard.Telemetry;
@@ -17,9 +18,7 @@ public sealed class GuardianNodeEndTests
         StragglerGuardOptions options = guardians.OptionsOf(0);
         using var answers = new ManualResetEventSlim();
         var ledger = new StuckLedger(answers);
-        var post = new GuardianPost(
-            new GuardInstruments(), () => new GuardParts(options, ledger, ActuatorSetup.From(options.Actuators)));
-        GuardianNode node = await GuardianNode.StartAsync(options, post);
+        GuardianNode node = await GuardianNode.StartAsync(options, () => new GuardParts(options, ledger, ActuatorSetup.From(options.Actuators)));
         GuardianNode.EndLimit.Should().Be(TimeSpan.FromSeconds(15)).And.Be(node.EndMax);
         var complaints = new ConcurrentQueue<string>();
         node.Complained += complaints.Enqueue;
@@ -51,6 +50,10 @@ public sealed class GuardianNodeEndTests
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) => _ledger.Append(expectedSequence, at, decision);
 
         public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => _ledger.Read(fromSequence);
+
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence, int entriesMax) => _ledger.Read(fromSequence, entriesMax);
+
+        public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => _ledger.ReadJob(job);
 
         public void Dispose()
         {
