@@ -108,8 +108,8 @@ internal sealed record RunReport
             RankStatus? known = newest.GetValueOrDefault(slot);
             return new RankLine(
                 slot, results.FirstOrDefault(result => result.Slot == slot)?.Pid, rank.DeviceClass, rank.PaceSeconds is not null,
-                members.Contains(slot) ? known?.MicroBatches ?? 0 : 0, known?.SecondsPerMicroBatch, known?.LagP50Seconds, known?.LagP95Seconds,
-                known?.LastShare, known?.WaitCausedSeconds ?? 0);
+                members.Contains(slot) ? known?.MicroBatches : 0, known?.SecondsPerMicroBatch, known?.LagP50Seconds, known?.LagP95Seconds,
+                known?.LastShare, known?.WaitCausedSeconds);
         })];
     }
 
@@ -156,8 +156,8 @@ internal sealed record RunReport
 }
 
 internal sealed record RankLine(
-    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
-    double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
+    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int? MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
+    double? LagP95Seconds, double? LastShare, double? WaitCausedSeconds);
 
 internal sealed record ThroughputLine(
     double? UnguardedSamplesPerSecond, double? GuardedSamplesPerSecond, double? OptimumSamplesPerSecond, double? GuardedOverOptimum);

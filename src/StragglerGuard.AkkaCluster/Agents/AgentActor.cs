@@ -143,6 +143,7 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         // An actor that was started anew knows nothing of what the one before it had taken in.
         if (_window.Welcome($"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}", nowNs))
         {
+            _port.ShowOtherGuardian();
             foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(nowNs))
             {
                 Send(report, wantsReceipt);

@@ -18,6 +18,7 @@ internal sealed class AgentPort : IAgentPort
     private int _isWoken;
     private int _isClosed;
     private int _hasEnded;
+    private long _guardiansMet;
     private volatile string? _guardian;
 
     /// <param name="node">The node that reports.</param>
@@ -61,6 +62,9 @@ internal sealed class AgentPort : IAgentPort
 
     /// <inheritdoc/>
     public long ReportsDropped => Waiting.Dropped;
+
+    /// <inheritdoc/>
+    public long GuardiansMet => Interlocked.Read(ref _guardiansMet);
 
     /// <summary>Starts its actor.</summary>
     public void Start(ActorSystem system, IActorRef way, string name) =>
@@ -122,6 +126,8 @@ internal sealed class AgentPort : IAgentPort
         _guardian = guardian;
         Interlocked.CompareExchange(ref _receiptNs, nowNs, Never);
     }
+
+    public void ShowOtherGuardian() => Interlocked.Increment(ref _guardiansMet);
 
     public void ShowEnd() => Volatile.Write(ref _hasEnded, 1);
 
