@@ -141,9 +141,14 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         _port.ShowWelcome(welcome.Guardian, nowNs);
 
         // An actor that was started anew knows nothing of what the one before it had taken in.
-        if (_window.Welcome($"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}", nowNs))
+        string guardian = $"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}";
+        if (_window.Guardian != guardian)
         {
             _port.ShowOtherGuardian();
+        }
+
+        if (_window.Welcome(guardian, nowNs))
+        {
             foreach ((NodeReport report, bool wantsReceipt) in _window.SendAgain(nowNs))
             {
                 Send(report, wantsReceipt);
