@@ -18,7 +18,7 @@ public sealed class SkewRetoldTests
     public async Task ExitSkew_WhenAnotherGuardianHears_IsToldAgainOnce()
     {
         var fabric = new WatchedWay();
-        using var group = InProcessGroup.Create(1);
+        InProcessGroup group = InProcessGroup.Create(1);
         using var device = new CpuDevice();
         using var agent = new NodeAgent(fabric, new NodeId("node-0"), new AgentSection { IntervalMs = 60_000 });
         using RankGuard guard = agent.Join(GuardedRanks.Enrollment(0, 1), new Communicator(group.Transports[0], device));
