@@ -45,6 +45,7 @@ internal sealed class JobJudge
     private SpeedEstimator? _speeds;
     private JobDetector? _detector;
     private MitigationLoop? _loop;
+    private InheritedVerdicts? _inherited;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
@@ -185,6 +186,7 @@ internal sealed class JobJudge
                 MinimumEffect = _options.Detection.MinimumEffect,
                 Nodes = [.. ranks.Select(member => member.Worker.Node)],
             });
+        _inherited = new InheritedVerdicts(_context.Book.SlowIn(Generation).Where(rank => (uint)rank.Value < (uint)WorldSize));
         var known = new GenerationKnowledge
         {
             Job = Job,
@@ -341,6 +343,11 @@ internal sealed class JobJudge
         foreach (DetectionEvent found in _events)
         {
             Conclude(in found, frame.Step, detector, loop, commit);
+        }
+
+        if (_inherited is { IsEmpty: false } inherited && inherited.Look(detector, _options.Detection.MinimumEffect) is var (rank, reason))
+        {
+            Put(commit, new StragglerCleared(Job, Generation, frame.Step, rank, reason));
         }
 
         loop.Take(frame, observerComplaint, commit);

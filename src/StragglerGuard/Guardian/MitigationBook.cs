@@ -137,6 +137,9 @@ internal sealed class MitigationBook
     /// <summary>Whether a rank was found slow, and not cleared since.</summary>
     public bool IsSlow(Generation generation, Rank rank) => _slow.Contains((generation, rank));
 
+    /// <summary>The ranks of a generation that were found slow, and not cleared since.</summary>
+    public IEnumerable<Rank> SlowIn(Generation generation) => _slow.Where(found => found.Generation == generation).Select(found => found.Rank);
+
     /// <summary>Whether a rank was found to have ended its group.</summary>
     public bool IsHanging(Generation generation, Rank rank) => _hanging.Contains((generation, rank));
 
