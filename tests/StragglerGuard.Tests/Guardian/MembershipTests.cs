@@ -348,34 +348,6 @@ public sealed class MembershipTests
         second.Decisions.OfType<StragglerFound>().Should().HaveCount(2, "it was well in between: {0}", second.Story());
     }
 
-    /// <summary>The recovery falls between two guardians: neither sees it, and the second says so all the same.</summary>
-    [Theory]
-    [InlineData(1, true)]
-    [InlineData(12, false)]
-    public void Straggler_ThatRecoveredDuringATakeover_IsClearedByTheSuccessor(double factorAfter, bool isCleared)
-    {
-        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 1 });
-        long takenOverAt = long.MaxValue;
-        JudgedJob first = Dying(
-            options: options, factor: (rank, step) => rank != 5 || step < Onset ? 1 : step < takenOverAt ? 12 : factorAfter).RunTo(400);
-        first.Decisions.OfType<StragglerFound>().Should().ContainSingle(first.Story());
-        JobContext context = Context();
-        foreach (LedgerEntry entry in first.Ledger.Read())
-        {
-            context.Book.Apply(entry);
-        }
-
-        takenOverAt = first.Ranks.NextStep;
-        JudgedJob second = new JudgedJob(first.Ranks, ledger: first.Ledger, options: options, context: context).RunTo(takenOverAt + 6);
-        second.Judge.Status().Ranks[5].Verdict!.OnsetStep.Should().BeInRange(Onset - 2, Onset + 2, "nothing speaks for it yet: {0}", second.Story());
-        second.RunTo(takenOverAt + 300);
-
-        second.Decisions.OfType<StragglerFound>().Should().ContainSingle(second.Story());
-        second.Decisions.OfType<StragglerCleared>().Should().HaveCount(isCleared ? 1 : 0, second.Story());
-        (second.Judge.Status().Ranks[5].Verdict is null).Should().Be(isCleared, second.Story());
-        context.Book.FindingsIn(default).Last().Should().BeOfType(isCleared ? typeof(StragglerCleared) : typeof(StragglerFound));
-    }
-
     /// <summary>Five of eight can't hold what eight did: nothing is decided that nobody can compute.</summary>
     [Theory]
     [InlineData(6, false)]
