@@ -66,6 +66,11 @@ internal sealed class PlainDisplay : IRunDisplay
         }
     }
 
+    /// <summary>A guardian that has just taken over may not know it.</summary>
+    private static string Deal(JobStatus status) => status.Ranks.Count > 0 && status.Ranks.All(rank => rank.MicroBatches is not null)
+        ? string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches!.Value.ToString(CultureInfo.InvariantCulture)))
+        : "unknown";
+
     /// <param name="done">Steps done.</param>
     /// <param name="loss">Of the last one.</param>
     /// <param name="stepSeconds">Mean wall time of a step since the line before, s; NaN where there was but one.</param>
@@ -73,7 +78,7 @@ internal sealed class PlainDisplay : IRunDisplay
     {
         string pace = double.IsNaN(stepSeconds) ? "" : string.Create(CultureInfo.InvariantCulture, $"  {stepSeconds * 1e3,6:0.0} ms/step");
         string guard = _status() is { } status
-            ? string.Create(CultureInfo.InvariantCulture, $"{pace}  deal {string.Join(' ', status.Ranks.Select(rank => rank.MicroBatches))}")
+            ? $"{pace}  deal {Deal(status)}"
             : "";
         return string.Create(CultureInfo.InvariantCulture, $"step {done,4}/{_steps}  loss {loss:0.000}{guard}");
     }

@@ -15,7 +15,7 @@ internal static class ReportText
         foreach (RankLine rank in report.Ranks)
         {
             yield return Say(
-                $"{rank.Rank,4}  {rank.DeviceClass,-8}  {rank.MicroBatches,13}  {Millis(rank.SecondsPerMicroBatch),12}{(rank.PaceEmulated ? " em" : "   ")}  {Millis(rank.LagP50Seconds),8}  {Millis(rank.LagP95Seconds),8}  {Percent(rank.LastShare),5}  {rank.WaitCausedSeconds,9:0.00} s");
+                $"{rank.Rank,4}  {rank.DeviceClass,-8}  {rank.MicroBatches?.ToString(CultureInfo.InvariantCulture) ?? "unknown",13}  {Millis(rank.SecondsPerMicroBatch),12}{(rank.PaceEmulated ? " em" : "   ")}  {Millis(rank.LagP50Seconds),8}  {Millis(rank.LagP95Seconds),8}  {Percent(rank.LastShare),5}  {(rank.WaitCausedSeconds is { } wait ? Say($"{wait:0.00} s") : "unknown"),11}");
         }
 
         if (report.Ranks.Any(rank => rank.PaceEmulated))
@@ -23,9 +23,14 @@ internal static class ReportText
             yield return "      em: the pace is emulated; lag and wait over the last steps (up to 256)";
         }
 
+        if (report.WaitKnownFromStep is { } known)
+        {
+            yield return Say($"      wait caused since step {known}: the guardian that judged the steps before is gone");
+        }
+
         yield return "";
         yield return "Found";
-        if (SlowestByClass(report.Ranks) is { } slowest)
+        if (SlowestByClass(report) is { } slowest)
         {
             yield return slowest;
         }
@@ -49,8 +54,11 @@ internal static class ReportText
         foreach (PlanLine plan in report.Plans)
         {
             string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms") : "unknown";
+            string since = plan.EffectiveStep is { } first ? Say($"in force from {first}")
+                : plan.InForceByStep is { } seen ? Say($"in force by step {seen} at the latest")
+                : "in force from never";
             yield return Say(
-                $"  epoch {plan.Epoch}: {KindOf(report, plan)}{string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, in force from {plan.EffectiveStep?.ToString(CultureInfo.InvariantCulture) ?? "never"}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
+                $"  epoch {plan.Epoch}: {KindOf(report, plan)}{string.Join(' ', plan.MicroBatches)} decided at step {plan.DecidedAtStep}, {since}; predicted {plan.PredictedStepSeconds * 1e3:0.0} ms a step, realised {realised}");
             yield return $"    {plan.Reason}";
         }
 
@@ -118,8 +126,9 @@ internal static class ReportText
     private static string Ratio(double? ratio) => ratio is { } known ? Say($"×{known:0.00}") : "unknown";
 
     /// <summary>Who sets the pace of an even deal in a mixed fleet; null where all are within 10 %, or something is unknown.</summary>
-    private static string? SlowestByClass(IReadOnlyList<RankLine> ranks)
+    private static string? SlowestByClass(RunReport report)
     {
+        IReadOnlyList<RankLine> ranks = report.Ranks;
         if (ranks.Any(rank => rank.SecondsPerMicroBatch is null))
         {
             return null;
@@ -132,7 +141,7 @@ internal static class ReportText
         return ratio < 1.1 || slowest.DeviceClass == fastest.DeviceClass
             ? null
             : Say(
-                $"  {(alike.Length == 1 ? "rank" : "ranks")} {Numbers(alike)} ({slowest.DeviceClass}) {(alike.Length == 1 ? "holds" : "hold")} an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}); slow by class, not by fault");
+                $"  {(alike.Length == 1 ? "rank" : "ranks")} {Numbers(alike)} ({slowest.DeviceClass}) {(alike.Length == 1 ? "holds" : "hold")} an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}){(report.Verdicts.Any(verdict => alike.Contains(verdict.Rank)) ? "" : "; slow by class, not by fault")}");
     }
 
     /// <summary>0–3, 7: runs of ranks in short.</summary>

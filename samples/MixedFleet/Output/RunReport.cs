@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MixedFleet.Optimum;
 using MixedFleet.Training;
 using StragglerGuard.Core.Detection;
@@ -46,6 +47,10 @@ internal sealed record RunReport
 
     public required PhasesLine Phases { get; init; }
 
+    /// <summary>Where another guardian judged the steps before; null where none did.</summary>
+    [JsonIgnore]
+    public long? WaitKnownFromStep { get; init; }
+
     /// <param name="settings">The run.</param>
     /// <param name="results">Of every rank that brought something home; at least one trained to the end.</param>
     /// <param name="status">What the guardian knows.</param>
@@ -69,12 +74,15 @@ internal sealed record RunReport
             Throughput = new ThroughputLine(unguarded, guarded, optimum, guarded / optimum),
             Verdicts = [.. generations.SelectMany(generation => generation.Verdicts.Where(verdict => verdict.AccusesRank).Select(verdict =>
                 new VerdictLine(
-                    labels.SlotOf(generation.Ranks.First(rank => rank.Rank == verdict.Rank).Worker), verdict.OnsetStep, verdict.RaisedAtStep,
-                    Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause), verdict.Reason)))],
+                    generation.Ranks.FirstOrDefault(rank => rank.Rank == verdict.Rank) is { } accused ? labels.SlotOf(accused.Worker) : verdict.Rank!.Value.Value,
+                    verdict.OnsetStep, verdict.RaisedAtStep, Camel(verdict.Kind), verdict.Slowdown, Camel(verdict.Cause), verdict.Reason)))],
             Plans = [.. generations.SelectMany(generation => generation.Plans).Where(plan => plan.Kind != MitigationKind.None).Select(plan => new PlanLine(
                 plan.Plan.Epoch.Value, plan.DecidedAtStep, plan.EffectiveStep ?? BeginOf(results, plan.Plan.Epoch.Value),
                 [.. plan.Plan.Shares.ToArray().Select(share => Math.Max(0, share))], plan.PredictedStepSeconds,
-                plan.RealisedStepSeconds ?? StepSecondsOf(generations, plan.Plan), plan.Reason))],
+                plan.RealisedStepSeconds ?? StepSecondsOf(generations, plan.Plan), plan.Reason)
+                {
+                    InForceByStep = plan.InForceByStep,
+                })],
             Mitigations = [.. decided.Select(entry => entry.Decision).OfType<PlanDecided>().Where(plan => plan.Kind != MitigationKind.None)
                 .Select(plan => MitigationOf(plan, decided, results))],
             Refused = [.. decided.Select(entry => entry.Decision).OfType<MitigationRefused>().Select(refused =>
@@ -90,6 +98,7 @@ internal sealed record RunReport
             PaceStretch = stretch,
             FixedStepSeconds = status.OverheadSeconds,
             Phases = new PhasesLine(phases.Steps, phases.Observed, RunPhases.WarmUp),
+            WaitKnownFromStep = status.FirstStep > FirstStepOf(results, status) ? status.FirstStep : null,
         };
     }
 
@@ -108,8 +117,8 @@ internal sealed record RunReport
             RankStatus? known = newest.GetValueOrDefault(slot);
             return new RankLine(
                 slot, results.FirstOrDefault(result => result.Slot == slot)?.Pid, rank.DeviceClass, rank.PaceSeconds is not null,
-                members.Contains(slot) ? known?.MicroBatches ?? 0 : 0, known?.SecondsPerMicroBatch, known?.LagP50Seconds, known?.LagP95Seconds,
-                known?.LastShare, known?.WaitCausedSeconds ?? 0);
+                members.Contains(slot) ? known?.MicroBatches : 0, known?.SecondsPerMicroBatch, known?.LagP50Seconds, known?.LagP95Seconds,
+                known?.LastShare, known?.WaitCausedSeconds);
         })];
     }
 
@@ -118,13 +127,18 @@ internal sealed record RunReport
         PlanInForce? seen = decided.Select(entry => entry.Decision).OfType<PlanInForce>().FirstOrDefault(seen => seen.Epoch == plan.Plan.Epoch);
         PlanGraded? graded = decided.Select(entry => entry.Decision).OfType<PlanGraded>().LastOrDefault(grade => grade.Epoch == plan.Plan.Epoch);
         return new MitigationLine(
-            Camel(plan.Kind), plan.Plan.Epoch.Value, plan.Step, BeginOf(results, plan.Plan.Epoch.Value) ?? seen?.Step, Finite(plan.PredictedGain),
+            Camel(plan.Kind), plan.Plan.Epoch.Value, plan.Step, BeginOf(results, plan.Plan.Epoch.Value) ?? (seen is { IsAtLatest: false } ? seen.Step : null), Finite(plan.PredictedGain),
             Finite(graded?.RealisedGain), graded?.RolledBack ?? false, plan.Reason);
     }
 
     /// <summary>A plan that began a generation is timed in that one; null where the generation went on to another plan.</summary>
     private static double? StepSecondsOf(JobStatus[] generations, JobPlan plan) =>
         Array.Find(generations, generation => generation.Generation == plan.Generation && generation.Epoch == plan.Epoch)?.StepSeconds;
+
+    /// <summary>The first step of the present generation.</summary>
+    private static long FirstStepOf(IReadOnlyList<RankResult> results, JobStatus status) => results
+        .SelectMany(result => result.Generations).Where(joined => joined.Generation == status.Generation.Value)
+        .Select(joined => joined.FirstStep).DefaultIfEmpty(long.MaxValue).Min();
 
     /// <summary>The first step of the generation that a plan began; null where it began none.</summary>
     private static long? BeginOf(IReadOnlyList<RankResult> results, long epoch) => results
@@ -156,8 +170,8 @@ internal sealed record RunReport
 }
 
 internal sealed record RankLine(
-    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
-    double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
+    int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int? MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
+    double? LagP95Seconds, double? LastShare, double? WaitCausedSeconds);
 
 internal sealed record ThroughputLine(
     double? UnguardedSamplesPerSecond, double? GuardedSamplesPerSecond, double? OptimumSamplesPerSecond, double? GuardedOverOptimum);
@@ -166,7 +180,12 @@ internal sealed record VerdictLine(int Rank, long Step, long RaisedAtStep, strin
 
 internal sealed record PlanLine(
     long Epoch, long DecidedAtStep, long? EffectiveStep, int[] MicroBatches, double PredictedStepSeconds, double? RealisedStepSeconds,
-    string Reason);
+    string Reason)
+{
+    /// <summary>In force by then, and maybe earlier; null where it was not seen.</summary>
+    [JsonIgnore]
+    public long? InForceByStep { get; init; }
+}
 
 /// <param name="Kind">What was done.</param>
 /// <param name="Epoch">Of its plan.</param>

@@ -101,7 +101,7 @@ internal sealed class TerminalDisplay : IRunDisplay
             table.AddRow(
                 new Text(slot.ToString(CultureInfo.InvariantCulture)),
                 new Text(_labels.Of(slot)),
-                new Text(rank.MicroBatches.ToString(CultureInfo.InvariantCulture)),
+                new Text(rank.MicroBatches?.ToString(CultureInfo.InvariantCulture) ?? "unknown"),
                 new Text(Millis(rank.SecondsPerMicroBatch)),
                 new Text(Millis(rank.LagP50Seconds)),
                 new Text(rank.LastShare is { } share ? share.ToString("0 %", CultureInfo.InvariantCulture) : "unknown"),

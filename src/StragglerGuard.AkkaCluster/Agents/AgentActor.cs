@@ -139,7 +139,13 @@ internal sealed class AgentActor : UntypedActor, IWithTimers
         _port.ShowWelcome(welcome.Guardian, nowNs);
 
         // An actor that was started anew knows nothing of what the one before it had taken in.
-        if (_window.Welcome($"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}", nowNs))
+        string guardian = $"{welcome.Guardian} {welcome.Intake.Path.ToSerializationFormat()}";
+        if (_window.Guardian != guardian)
+        {
+            _port.ShowOtherGuardian();
+        }
+
+        if (_window.Welcome(guardian, nowNs))
         {
             SendAgain(nowNs);
         }

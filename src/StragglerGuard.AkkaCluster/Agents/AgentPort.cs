@@ -26,6 +26,7 @@ internal sealed class AgentPort : IAgentPort
     private long _welcomeNs = Never;
     private int _isWoken;
     private int _isClosed;
+    private long _guardiansMet;
     private volatile string? _guardian;
 
     /// <param name="node">The node that reports.</param>
@@ -80,6 +81,9 @@ internal sealed class AgentPort : IAgentPort
 
     /// <inheritdoc/>
     public long ReportsDropped => Waiting.Dropped;
+
+    /// <inheritdoc/>
+    public long GuardiansMet => Interlocked.Read(ref _guardiansMet);
 
     /// <summary>Starts its actor.</summary>
     public void Start(ActorSystem system, IActorRef way, string name) =>
@@ -189,6 +193,8 @@ internal sealed class AgentPort : IAgentPort
 
     /// <summary>All up to a report are acknowledged, or can't be sent.</summary>
     public void ShowSettled(long sequence) => Interlocked.Exchange(ref _settled, sequence);
+
+    public void ShowOtherGuardian() => Interlocked.Increment(ref _guardiansMet);
 
     public void ShowEnd() => _ended.TrySetResult();
 

@@ -35,6 +35,11 @@ internal static class JobStatusFormat
         };
 
         // A generated setter takes no null.
+        if (status.FirstStep is { } first)
+        {
+            message.FirstStep = first;
+        }
+
         if (status.StepSeconds is { } step)
         {
             message.StepSeconds = step;
@@ -89,6 +94,7 @@ internal static class JobStatusFormat
             Job = new JobId(message.Job),
             Generation = new Generation(message.Generation),
             Mode = Known<PolicyMode>(message.Mode, "status.mode"),
+            FirstStep = message.HasFirstStep ? message.FirstStep : null,
             LastStep = message.LastStep,
             Epoch = new PlanEpoch(message.Epoch),
             StepSeconds = message.HasStepSeconds ? message.StepSeconds : null,
@@ -149,10 +155,18 @@ internal static class JobStatusFormat
             Node = rank.Worker.Node.Value,
             DeviceUuid = rank.Worker.DeviceUuid,
             DeviceClass = rank.DeviceClass.Name,
-            MicroBatches = rank.MicroBatches,
-            WaitCausedSeconds = rank.WaitCausedSeconds,
             Verdict = rank.Verdict is { } verdict ? Write(verdict) : null,
         };
+        if (rank.MicroBatches is { } microBatches)
+        {
+            message.MicroBatches = microBatches;
+        }
+
+        if (rank.WaitCausedSeconds is { } wait)
+        {
+            message.WaitCausedSeconds = wait;
+        }
+
         if (rank.SecondsPerMicroBatch is { } seconds)
         {
             message.SecondsPerMicroBatch = seconds;
@@ -187,13 +201,14 @@ internal static class JobStatusFormat
     }
 
     private static RankStatus Read(RankStatusMessage rank) => new(
-        new Rank(rank.Rank), new WorkerId(new NodeId(rank.Node), rank.DeviceUuid), new DeviceClass(rank.DeviceClass), rank.MicroBatches,
+        new Rank(rank.Rank), new WorkerId(new NodeId(rank.Node), rank.DeviceUuid), new DeviceClass(rank.DeviceClass),
+        rank.HasMicroBatches ? rank.MicroBatches : null,
         rank.HasSecondsPerMicroBatch ? rank.SecondsPerMicroBatch : null,
         rank.HasLagP50Seconds ? rank.LagP50Seconds : null,
         rank.HasLagP95Seconds ? rank.LagP95Seconds : null,
         rank.HasLagP99Seconds ? rank.LagP99Seconds : null,
         rank.HasLastShare ? rank.LastShare : null,
-        rank.WaitCausedSeconds,
+        rank.HasWaitCausedSeconds ? rank.WaitCausedSeconds : null,
         rank.HasSlowdown ? rank.Slowdown : null,
         rank.Verdict is { } verdict ? Read(verdict) : null);
 
@@ -295,6 +310,16 @@ internal static class JobStatusFormat
             message.RealisedStepSeconds = realised;
         }
 
+        if (plan.InForceByStep is { } by)
+        {
+            message.InForceByStep = by;
+        }
+
+        if (plan.RealisedGain is { } gain)
+        {
+            message.RealisedGain = gain;
+        }
+
         return message;
     }
 
@@ -302,6 +327,10 @@ internal static class JobStatusFormat
         ? new PlanStatus(
             Known<MitigationKind>(plan.Kind, "plan.kind"), read, plan.DecidedAtStep, plan.HasEffectiveStep ? plan.EffectiveStep : null,
             plan.PredictedStepSeconds, plan.HasRealisedStepSeconds ? plan.RealisedStepSeconds : null, plan.Reason)
+        {
+            InForceByStep = plan.HasInForceByStep ? plan.InForceByStep : null,
+            RealisedGain = plan.HasRealisedGain ? plan.RealisedGain : null,
+        }
         : throw new FormatException($"status.plans: {reason}");
 
     /// <summary>A number that stands for one of the names that this program knows.</summary>

@@ -126,6 +126,15 @@ internal sealed class CauseJudge
         _isBeyondSpread[rank] = found.Residual >= SpreadFactor * spread;
     }
 
+    /// <summary>Goes on with what another judge had found of a rank: one that changed by itself lies beyond the spread of its cohort's chips; of
+    /// another <see cref="Place"/> tells once there is something to compare it with.</summary>
+    public void TakeOver(Verdict verdict)
+    {
+        int rank = verdict.Rank!.Value.Value;
+        _cause[rank] = verdict.Cause;
+        _isBeyondSpread[rank] = verdict.Kind == VerdictKind.PersistentSlowness;
+    }
+
     /// <summary>What <see cref="Place"/> noted.</summary>
     public bool IsBeyondSpread(int rank) => _isBeyondSpread[rank];
 

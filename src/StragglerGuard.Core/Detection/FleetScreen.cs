@@ -110,10 +110,22 @@ internal sealed class FleetScreen : IRankScreen
         return new RankStanding(
             health,
             DetectionMode.Peers,
-            health == RankHealth.Learning ? double.NaN : Math.Exp(state.RecentResidual()),
+            health == RankHealth.Learning ? double.NaN : Math.Exp(state is { IsFlagged: true, IsLearned: false } ? state.AccusedResidual : state.RecentResidual()),
             state.Sigma(_sigmaFloor),
             state.IsFlagged ? state.OnsetStep : null,
             state.IsFlagged ? state.RaisedAtStep : null);
+    }
+
+    public void TakeOver(Verdict verdict)
+    {
+        ref ScreenedRank state = ref _ranks[verdict.Rank!.Value.Value];
+        StragglingCount += state.IsFlagged ? 0 : 1;
+        state.IsFlagged = true;
+        state.IsTakenOver = true;
+        state.Kind = verdict.Kind;
+        state.OnsetStep = verdict.OnsetStep;
+        state.RaisedAtStep = verdict.RaisedAtStep;
+        state.AccusedResidual = (float)Math.Log(verdict.Slowdown);
     }
 
     public void Update(StepFrame frame, DetectionEvents sink)
@@ -127,7 +139,10 @@ internal sealed class FleetScreen : IRankScreen
         FindCommonPart(frame.Step, sink);
         foreach (int rank in _alone)
         {
-            _residual[rank] = _level[rank] - (_ranks[rank].Seen > 0 ? _ranks[rank].LevelCenter + _common : _level[rank]);
+            ref readonly ScreenedRank state = ref _ranks[rank];
+            _residual[rank] = state is { IsFlagged: true, IsLearned: false }
+                ? state.AccusedResidual
+                : _level[rank] - (state.Seen > 0 ? state.LevelCenter + _common : _level[rank]);
         }
 
         for (int rank = 0; rank < _ranks.Length; rank++)
@@ -233,6 +248,12 @@ internal sealed class FleetScreen : IRankScreen
         state.Remember(residual, _level[rank]);
         if (state.IsFlagged)
         {
+            if (!state.IsLearned)
+            {
+                LearnTakenOver(ref state);
+                return;
+            }
+
             JudgeRecovery(rank, ref state, step, sink);
             return;
         }
@@ -288,6 +309,16 @@ internal sealed class FleetScreen : IRankScreen
         state.ReferenceResidual = state.ResidualCenter;
         state.ReferenceLevel = state.LevelCenter;
         JudgeStanding(rank, ref state, step, sink);
+    }
+
+    /// <summary>After a few steps its history is what it would be had the rank been as much faster as it was accused of.</summary>
+    private static void LearnTakenOver(ref ScreenedRank state)
+    {
+        if (++state.Seen == ScreenedRank.CheckSteps)
+        {
+            state.LevelCenter = state.RecentLevel() - state.AccusedResidual;
+            state.IsLearned = true;
+        }
     }
 
     private void JudgeStanding(int rank, ref ScreenedRank state, long step, DetectionEvents sink)
@@ -376,8 +407,9 @@ internal sealed class FleetScreen : IRankScreen
         StragglingCount--;
         double own = state.RecentLevel() - state.LevelCenter;
         sink.Add(Event(DetectionEventKind.StragglerRecovered, rank, in state, state.CalmFromStep, residual, own, sigma, calmLevel, step));
-        if (state.Kind != VerdictKind.PersistentSlowness)
+        if (state.Kind != VerdictKind.PersistentSlowness || state.IsTakenOver)
         {
+            state.IsTakenOver = false;
             state.BeginAnew();
         }
     }

@@ -114,7 +114,7 @@ internal sealed class FrameComparison
                 _compared[rank] = healthyPeers;
                 _residual[rank] = _level[rank] - (isFlagged ? healthy.OfAll() : healthy.Without(_level[rank]));
             }
-            else if (isFlagged && (_series[rank].Kind == VerdictKind.PersistentSlowness || !double.IsNaN(_series[rank].PriorLevel)))
+            else if (isFlagged && (_series[rank].Kind == VerdictKind.PersistentSlowness || _series[rank].IsTakenOver || !double.IsNaN(_series[rank].PriorLevel)))
             {
                 // Most of its peers are slow too: its own history from before, or what its class is known for, is the better yardstick.
                 _isBereft[rank] = true;
@@ -165,7 +165,7 @@ internal sealed class FrameComparison
     {
         int others = Math.Max(0, series.IsFlagged ? CommonCount : CommonCount - 1);
         bool isAlone = _series.Length == 1;
-        if (series.IsFlagged && others == 0 && !isAlone)
+        if (series.IsFlagged && (!series.IsLearned || (others == 0 && !isAlone)))
         {
             return false;
         }

@@ -6,6 +6,9 @@ internal interface IRankScreen
     /// <summary>Takes the next frame.</summary>
     void Update(Timing.StepFrame frame, DetectionEvents sink);
 
+    /// <summary>Goes on with a verdict that another screen raised: before the first frame.</summary>
+    void TakeOver(Verdict verdict);
+
     /// <summary>Ranks with a standing verdict.</summary>
     int StragglingCount { get; }
 

@@ -21,6 +21,15 @@ internal sealed class InputWaitJudge
     /// <summary>Ranks accused of waiting for input.</summary>
     public int StragglingCount { get; private set; }
 
+    /// <summary>Goes on with a verdict that another judge raised: before the first step.</summary>
+    public void TakeOver(Verdict verdict)
+    {
+        int rank = verdict.Rank!.Value.Value;
+        _detector.TakeOver(verdict);
+        StragglingCount += _isAccused[rank] ? 0 : 1;
+        _isAccused[rank] = true;
+    }
+
     public void Update(StepFrame frame, IRankScreen compute, DetectionEvents sink)
     {
         _found.Clear();

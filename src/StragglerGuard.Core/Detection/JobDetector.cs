@@ -39,7 +39,9 @@ public sealed class JobDetector
     private readonly CommonSlowness _common;
     private InputWaitJudge? _input;
     private readonly double _creepMax;
+    private readonly List<Verdict> _toPlace = [];
     private double _spikesInJob;
+    private int _stepsToPlace;
 
     /// <summary>Begins with nothing learned.</summary>
     /// <param name="cohorts">What each rank is comparable within; entry i is rank i's. One rank or more.</param>
@@ -120,6 +122,43 @@ public sealed class JobDetector
     /// <exception cref="IndexOutOfRangeException">The rank is out of range.</exception>
     public void NoteDevice(Rank rank, in DeviceReading reading) => _causes.NoteDevice(rank.Value, in reading);
 
+    /// <summary>Goes on with a verdict that another detector raised on the same membership, and did not clear before it was gone. To be called before
+    /// the first step.</summary>
+    /// <remarks>Nothing is said of it until it ends: once the rank is as fast as its peers again, or, where it has too few, once its time per unit has
+    /// dropped by about the slowdown that the verdict names since this detector saw its first steps.</remarks>
+    /// <param name="verdict">Accuses a rank of this job.</param>
+    /// <exception cref="ArgumentException">It accuses no rank of this job, or of no slowdown.</exception>
+    /// <exception cref="InvalidOperationException">A step was taken already.</exception>
+    public void TakeOver(Verdict verdict)
+    {
+        ArgumentNullException.ThrowIfNull(verdict);
+        if (!CanTakeOver(verdict))
+        {
+            throw new ArgumentException("A verdict is taken over that accuses a rank of this job of a slowdown above 1.", nameof(verdict));
+        }
+
+        if (Step >= 0)
+        {
+            throw new InvalidOperationException("A verdict is taken over before the first step.");
+        }
+
+        if (verdict.Cause == Cause.Input && Ranks < ScreenedFromRanks)
+        {
+            (_input ??= new InputWaitJudge(_cohorts, _options.MinimumEffect)).TakeOver(verdict);
+        }
+        else
+        {
+            _screen!.TakeOver(verdict);
+        }
+
+        _causes.TakeOver(verdict);
+        _toPlace.Add(verdict);
+    }
+
+    /// <summary>Whether <see cref="TakeOver"/> takes such a verdict at all.</summary>
+    public bool CanTakeOver(Verdict verdict) => verdict is { AccusesRank: true, Rank: { } rank, Slowdown: > 1 }
+        && rank.Value >= 0 && rank.Value < Ranks && _screen is not null && double.IsFinite(verdict.Slowdown);
+
     /// <summary>Takes the next step. Allocates nothing while the sink has room, but for the first step that reports a wait for
     /// input.</summary>
     /// <param name="frame">The step: of as many ranks, and later than the one before.</param>
@@ -154,6 +193,7 @@ public sealed class JobDetector
         UpdateInput(frame, sink);
         _causes.Observe(frame, _screen, in lag, lagNs);
         Explain(first, sink);
+        PlaceTakenOver();
         WatchRanks(sink);
         if (frame.IsComplete && lag.TransferNs > 0)
         {
@@ -237,6 +277,22 @@ public sealed class JobDetector
                     break;
             }
         }
+    }
+
+    // Once the histories are learned that a rank of another detector's verdict is to be held against.
+    private void PlaceTakenOver()
+    {
+        if (_toPlace.Count == 0 || ++_stepsToPlace < DetectionParameters.Peers.WarmUpSteps)
+        {
+            return;
+        }
+
+        foreach (Verdict verdict in _toPlace)
+        {
+            _causes.Place(new DetectionEvent { Rank = verdict.Rank, Verdict = verdict.Kind, Residual = Math.Log(verdict.Slowdown) }, _screen!);
+        }
+
+        _toPlace.Clear();
     }
 
     private void RestartWatches()

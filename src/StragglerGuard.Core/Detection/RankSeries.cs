@@ -18,6 +18,9 @@ internal sealed class RankSeries
     /// <summary>Steps whose values a baseline may be begun anew from.</summary>
     public const int RecentSteps = 32;
 
+    /// <summary>Steps that the level of a rank is taken over that is slow by another detector's word.</summary>
+    public const int TakeOverSteps = 5;
+
     /// <summary>The largest sum of a series whose steps enter its baselines.</summary>
     private const double AdmittedSum = 3;
 
@@ -76,6 +79,9 @@ internal sealed class RankSeries
     /// <summary>The level that its class is known for; NaN where none is.</summary>
     public double PriorLevel { get; init; } = double.NaN;
 
+    /// <summary>Whether the verdict was raised by another detector: what it took for normal is not known here.</summary>
+    public bool IsTakenOver { get; private set; }
+
     /// <summary>Steps in a row that a flagged rank has been calm for.</summary>
     public int CalmSteps { get; set; }
 
@@ -125,6 +131,9 @@ internal sealed class RankSeries
 
     public double RecentResidual(int steps) => RecentMedian(_recentResidual, steps);
 
+    /// <summary>How much slower the rank is: where nothing was compared yet, what it was accused of.</summary>
+    public double KnownResidual() => IsFlagged && (!IsLearned || _recentCount == 0) ? AccusedResidual : RecentResidual();
+
     /// <summary>
     /// The likeliest first step of the change that the CUSUM found: the one from which on the values lie farthest, in sum, beyond the
     /// middle of the levels before and after. The CUSUM's own estimate is as early as the last bit of noise that it had not shaken off.
@@ -168,6 +177,23 @@ internal sealed class RankSeries
         }
     }
 
+    /// <summary>
+    /// Takes a step of a rank that is slow by another detector's word. After a few of them its history is what it would be had the rank been so much
+    /// faster: from there on it is judged as any slow rank is.
+    /// </summary>
+    public void LearnTakenOver(double level)
+    {
+        Own.Add(level);
+        if (Own.Count < TakeOverSteps)
+        {
+            return;
+        }
+
+        Own.Refresh();
+        Own.Shift(-AccusedResidual);
+        IsLearned = true;
+    }
+
     /// <summary>Takes the newest step into the baselines if it is judged healthy: not clipped, and the rank no suspect.</summary>
     public void AdmitOrRefuse(double level, double residual, double z)
     {
@@ -209,14 +235,26 @@ internal sealed class RankSeries
         Cusum.Reset();
     }
 
-    /// <summary>The verdict is over. A history that was slow itself is no yardstick any more: it is begun anew with the calm
-    /// steps.</summary>
+    /// <summary>Goes on with a verdict that another detector raised.</summary>
+    public void TakeOver(VerdictKind kind, long onsetStep, long raisedAtStep, double residual)
+    {
+        Flag(kind, onsetStep, raisedAtStep, residual);
+        IsTakenOver = true;
+        IsFirstHistory = false;
+        IsLearned = false;
+        Own.Clear();
+        AgainstPeers?.Clear();
+    }
+
+    /// <summary>The verdict is over. A history that was slow itself, or was reckoned, is no yardstick any more: it is begun anew with
+    /// the calm steps.</summary>
     public void Clear()
     {
         IsFlagged = false;
         Cusum.Reset();
-        if (Kind != VerdictKind.PersistentSlowness)
+        if (Kind != VerdictKind.PersistentSlowness || IsTakenOver)
         {
+            IsTakenOver = false;
             BeginAnew(CalmSteps);
         }
     }

@@ -49,6 +49,7 @@ internal struct ScreenedRank
     public bool IsKnown;
     public bool IsLearned;
     public bool IsFlagged;
+    public bool IsTakenOver;
 
     /// <summary>Long-run σ of the residual, never below the floor.</summary>
     public readonly float Sigma(float floor)

@@ -3,6 +3,8 @@ namespace StragglerGuard.Core.Detection;
 // What the other detectors of a job ask.
 public sealed partial class SlownessDetector
 {
+    void IRankScreen.TakeOver(Verdict verdict) => TakeOver(verdict);
+
     bool IRankScreen.IsKnown(int rank) => _frame.IsKnown(rank);
 
     bool IRankScreen.IsLearned(int rank) => _series[rank].IsLearned;
@@ -30,5 +32,5 @@ public sealed partial class SlownessDetector
         return false;
     }
 
-    double IRankScreen.RecentResidualOf(int rank) => _series[rank].RecentResidual();
+    double IRankScreen.RecentResidualOf(int rank) => _series[rank].KnownResidual();
 }

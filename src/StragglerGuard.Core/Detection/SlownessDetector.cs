@@ -118,7 +118,7 @@ public sealed partial class SlownessDetector : IRankScreen
         return new RankStanding(
             health,
             series.Parameters.Mode,
-            health == RankHealth.Learning ? double.NaN : Math.Exp(series.RecentResidual()),
+            health == RankHealth.Learning ? double.NaN : Math.Exp(series.KnownResidual()),
             series.Judged.Sigma,
             series.IsFlagged ? series.OnsetStep : null,
             series.IsFlagged ? series.RaisedAtStep : null);
@@ -144,6 +144,7 @@ public sealed partial class SlownessDetector : IRankScreen
 
         Step = frame.Step;
         _frame.Read(frame, _peerCohorts);
+        LearnTakenOver();
         FollowEachRank();
         if (_frame.CommonCount > 1)
         {
@@ -413,7 +414,7 @@ public sealed partial class SlownessDetector : IRankScreen
         for (int rank = 0; StragglingCount > 0 && rank < _series.Length; rank++)
         {
             RankSeries series = _series[rank];
-            if (!series.IsFlagged || !_frame.IsKnown(rank))
+            if (!series.IsFlagged || !series.IsLearned || !_frame.IsKnown(rank))
             {
                 continue;
             }

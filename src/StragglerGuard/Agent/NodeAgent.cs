@@ -26,6 +26,7 @@ public sealed class NodeAgent : IDisposable
     private readonly List<Member> _members = [];
     private readonly List<StandbyGuard> _standby = [];
     private long _sequence;
+    private long _guardiansMet;
     private bool _toldOfStandby;
     private bool _closing;
 
@@ -229,6 +230,11 @@ public sealed class NodeAgent : IDisposable
         List<RankReport> ranks;
         List<StandbyReport> standby;
         bool closing;
+
+        // The exit skew is measured every few hundred steps: another guardian would know no lag until then.
+        long met = _port.GuardiansMet;
+        bool tellsAgain = met != _guardiansMet;
+        _guardiansMet = met;
         lock (_gate)
         {
             closing = _closing;
@@ -237,9 +243,8 @@ public sealed class NodeAgent : IDisposable
             {
                 Member member = _members[i];
                 bool left = member.Left || closing;
-                int read = member.Reader.Drain(member.Scratch);
                 ranks.Add(new RankReport(
-                    member.Guard.Enrollment, member.Scratch.AsSpan(0, read).ToArray(),
+                    member.Guard.Enrollment, member.Drain(tellsAgain),
                     member.Reader.Lost, member.Reader.Torn, member.Guard.SplitVotes, left)
                 {
                     Failure = member.Guard.Failure,
@@ -275,7 +280,34 @@ public sealed class NodeAgent : IDisposable
 
         public StepRingReader Reader { get; } = reader;
 
-        public StepTiming[] Scratch { get; } = scratch;
+        private readonly Queue<StepTiming> _probes = new(RankGuard.SkewProbeBarriers);
+
+        /// <summary>Reads what is new.</summary>
+        /// <param name="tellsAgain">Whether the last measurement of the exit skew comes before it once more.</param>
+        public StepTiming[] Drain(bool tellsAgain)
+        {
+            ReadOnlySpan<StepTiming> read = scratch.AsSpan(0, Reader.Drain(scratch));
+            StepTiming[] timings = tellsAgain ? [.. _probes, .. read] : read.ToArray();
+            foreach (ref readonly StepTiming timing in read)
+            {
+                if (timing.Kind == TimingKind.SkewProbe)
+                {
+                    Keep(in timing);
+                }
+            }
+
+            return timings;
+        }
+
+        private void Keep(in StepTiming probe)
+        {
+            if (_probes.Count == RankGuard.SkewProbeBarriers)
+            {
+                _probes.Dequeue();
+            }
+
+            _probes.Enqueue(probe);
+        }
 
         public bool Left { get; set; }
 

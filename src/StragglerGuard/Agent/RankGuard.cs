@@ -27,7 +27,7 @@ public sealed class RankGuard : IDisposable
     private const long SkewProbePeriodSteps = 512;
 
     /// <summary>Barrier pairs in one measurement.</summary>
-    private const int SkewProbeBarriers = 5;
+    internal const int SkewProbeBarriers = 5;
 
     private readonly NodeAgent _agent;
     private readonly Communicator _communicator;

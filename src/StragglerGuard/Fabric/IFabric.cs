@@ -37,6 +37,12 @@ public interface IAgentPort : IDisposable
     /// <summary>Reports that gave way so far, or that were too large to send.</summary>
     long ReportsDropped { get; }
 
+    /// <summary>
+    /// Rises whenever another guardian may be the one that hears this agent: what is handed over after that reaches it, and it knows nothing of what the
+    /// one before was told.
+    /// </summary>
+    long GuardiansMet { get; }
+
     /// <summary>Waits until everything that was handed over has left this process, or the time is over.</summary>
     /// <returns>Whether it has.</returns>
     ValueTask<bool> FlushAsync(TimeSpan timeout);

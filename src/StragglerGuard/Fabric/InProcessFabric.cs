@@ -10,6 +10,7 @@ public sealed class InProcessFabric : IFabric
     private readonly ReportQueue _reports;
     private ImmutableList<AgentPort> _agents = [];
     private int _guardians;
+    private long _guardiansMet;
 
     /// <summary>Builds a fabric.</summary>
     /// <param name="reportsPending">Reports that may wait for the guardian, 1 or more; the oldest gives way.</param>
@@ -36,6 +37,7 @@ public sealed class InProcessFabric : IFabric
             throw new InvalidOperationException("this fabric serves a guardian already; a fabric has one");
         }
 
+        Interlocked.Increment(ref _guardiansMet);
         return new GuardianPort(this);
     }
 
@@ -51,6 +53,8 @@ public sealed class InProcessFabric : IFabric
         public NodeId Node => node;
 
         public long ReportsDropped => fabric._reports.Dropped;
+
+        public long GuardiansMet => Interlocked.Read(ref fabric._guardiansMet);
 
         public void Report(NodeReport report) => fabric._reports.Enqueue(report);
 

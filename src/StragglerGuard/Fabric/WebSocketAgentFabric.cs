@@ -75,6 +75,7 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         private volatile bool _isConnected;
         private long _reported;
         private long _sent;
+        private long _guardiansMet;
 
         public AgentPort(Uri guardian, string token, Action<OfferedPlan> onOffer)
         {
@@ -86,6 +87,8 @@ public sealed class WebSocketAgentFabric : IAgentFabric
         }
 
         public long ReportsDropped => _reports.Dropped;
+
+        public long GuardiansMet => Interlocked.Read(ref _guardiansMet);
 
         public void Report(NodeReport report)
         {
@@ -179,6 +182,7 @@ public sealed class WebSocketAgentFabric : IAgentFabric
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
             Task receiving = ReceiveOffersAsync(socket, ending);
             _isConnected = true;
+            Interlocked.Increment(ref _guardiansMet);
             try
             {
                 while (true)

@@ -1,3 +1,4 @@
+using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
 
 namespace StragglerGuard.Guardian;
@@ -13,20 +14,19 @@ internal sealed class ChangeBook
     /// <summary>Oldest first; the last 4,096.</summary>
     public IReadOnlyList<JobChange> Seen => [.. _seen];
 
-    public void Onset(in DetectionEvent confirmed) =>
-        Add(new JobChange(confirmed.Rank, confirmed.OnsetStep, confirmed.RaisedAtStep, confirmed.Slowdown));
+    public void Onset(Verdict verdict) =>
+        Add(new JobChange(verdict.Rank, verdict.OnsetStep, verdict.RaisedAtStep, verdict.Slowdown));
 
     /// <summary>A rank that was slow came back: the ratio is of what it takes now to what it took, as far as it was slow.</summary>
-    public void Recovery(in DetectionEvent recovered)
+    public void Recovery(Rank rank, long fromStep, long raisedAtStep, double slowdown)
     {
         JobChange? onset = null;
         foreach (JobChange change in _seen)
         {
-            onset = change.Rank == recovered.Rank && change.Ratio > 1 ? change : onset;
+            onset = change.Rank == rank && change.Ratio > 1 ? change : onset;
         }
 
-        Add(new JobChange(
-            recovered.Rank, recovered.ChangedAtStep, recovered.RaisedAtStep, recovered.Slowdown / (onset?.Ratio ?? recovered.Slowdown)));
+        Add(new JobChange(rank, fromStep, raisedAtStep, slowdown / (onset?.Ratio ?? slowdown)));
     }
 
     public void Level(in DetectionEvent changed) => Add(new JobChange(null, changed.ChangedAtStep, changed.RaisedAtStep, changed.Slowdown));

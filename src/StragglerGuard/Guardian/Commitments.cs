@@ -330,6 +330,12 @@ internal sealed class Commitments
             case PlanDecided plan when job.Judge.Generation == plan.Generation && job.Judge.TakeOver(plan):
                 job.Pending = new OfferedPlan(plan.Job, plan.Generation, plan.Plan);
                 break;
+            case PlanInForce seen:
+                job.Judge.TakeOver(seen);
+                break;
+            case PlanGraded graded:
+                job.Judge.TakeOver(graded);
+                break;
             case GuardianTookOver own when own.Guardian == Name:
                 job.Charge.TakenAt = entry.Sequence;
                 break;

@@ -1,50 +1,52 @@
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Guardian;
 
 /// <summary>
-/// Ranks that the ledger holds slow by another guardian's word when this one begins. This one's own detector finds again who still is; of who is not any
-/// more it would never say so, having seen no recovery.
+/// What another guardian found in a generation that this one begins to judge in its midst: by the ledger, it stands as it would have under that one.
 /// </summary>
-/// <param name="slow">The ranks.</param>
-internal sealed class InheritedVerdicts(IEnumerable<Rank> slow)
+/// <param name="book">The job's.</param>
+/// <param name="generation">The generation.</param>
+/// <param name="ranks">Of the generation.</param>
+internal sealed class InheritedVerdicts(MitigationBook book, Generation generation, int ranks)
 {
-    private readonly List<(Rank Rank, int HealthySteps)> _open = [.. slow.Select(rank => (rank, 0))];
-
-    /// <summary>Frames in a row in which the peers must speak for a rank: as many as a baseline remembers.</summary>
-    public static int StepsToClear => DetectionParameters.Peers.BaselineSteps;
-
-    /// <summary>Whether every one of them is found again or cleared.</summary>
-    public bool IsEmpty => _open.Count == 0;
-
-    /// <summary>Looks at the ranks after a frame.</summary>
-    /// <param name="detector">The job's.</param>
-    /// <param name="minimumEffect">The least slowdown that counts, a share.</param>
-    /// <returns>A rank that is as fast as its peers, and its slowdown; null where there is none, or another frame must tell.</returns>
-    /// <remarks>Against its own history a rank that is slow from the first frame on looks well: only peers can clear it.</remarks>
-    public (Rank Rank, double Slowdown)? Look(JobDetector detector, double minimumEffect)
+    /// <summary>Puts down what was found and what was cleared.</summary>
+    public void PutDown(VerdictBook verdicts, ChangeBook changes)
     {
-        for (int i = _open.Count - 1; i >= 0; i--)
+        foreach (LedgerDecision finding in book.FindingsIn(generation))
         {
-            (Rank rank, int healthySteps) = _open[i];
-            RankStanding standing = detector.StateOf(rank);
-            if (standing.Health == RankHealth.Straggling)
+            switch (finding)
             {
-                // Found again: its recovery will be seen.
-                _open.RemoveAt(i);
-                continue;
-            }
+                case StragglerFound { Verdict: { AccusesRank: true } verdict } when IsOfJob(verdict.Rank!.Value):
+                    verdicts.Raise(verdict);
+                    changes.Onset(verdict);
+                    break;
+                case StragglerCleared cleared when IsOfJob(cleared.Rank):
+                    verdicts.Clear(cleared.Rank);
+                    if (cleared is { FromStep: { } from, Slowdown: { } slowdown })
+                    {
+                        changes.Recovery(cleared.Rank, from, cleared.Step, slowdown);
+                    }
 
-            bool isWell = standing is { Health: RankHealth.Healthy, Mode: DetectionMode.Peers } && standing.Slowdown < 1 + (0.5 * minimumEffect);
-            _open[i] = (rank, isWell ? healthySteps + 1 : 0);
-            if (isWell && healthySteps + 1 >= StepsToClear)
-            {
-                _open.RemoveAt(i);
-                return (rank, standing.Slowdown);
+                    break;
             }
         }
-
-        return null;
     }
+
+    /// <summary>Has a detector that has seen no step yet go on with those that stand: it will say when they end.</summary>
+    public static void GoOn(VerdictBook verdicts, JobDetector detector)
+    {
+        foreach (Rank flagged in verdicts.Flagged.Span)
+        {
+            Verdict standing = verdicts.Standing(flagged.Value)!;
+            if (detector.CanTakeOver(standing))
+            {
+                detector.TakeOver(standing);
+            }
+        }
+    }
+
+    private bool IsOfJob(Rank rank) => (uint)rank.Value < (uint)ranks;
 }

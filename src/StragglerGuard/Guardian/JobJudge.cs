@@ -1,4 +1,3 @@
-using System.Globalization;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
@@ -16,7 +15,7 @@ namespace StragglerGuard.Guardian;
 /// frame → lag → verdict → speed → plan → policy, each a pure part of Core.
 /// </summary>
 /// <remarks>No clock and no thread: the same reports in the same order give the same decisions, live or replayed.</remarks>
-internal sealed class JobJudge
+internal sealed partial class JobJudge
 {
     private const int CatchUpStepsMax = 4_096;
 
@@ -46,11 +45,12 @@ internal sealed class JobJudge
     private SpeedEstimator? _speeds;
     private JobDetector? _detector;
     private MitigationLoop? _loop;
-    private InheritedVerdicts? _inherited;
     private LagSample _lastLag;
     private string _policyReason = "no step judged yet";
     private long _firstStep = long.MaxValue;
     private bool _isBegun;
+    private bool _isInMidst;
+    private bool _isWaitKnown;
     private int _enrolled;
     private int _left;
 
@@ -187,7 +187,6 @@ internal sealed class JobJudge
                 MinimumEffect = _options.Detection.MinimumEffect,
                 Nodes = [.. ranks.Select(member => member.Worker.Node)],
             });
-        _inherited = new InheritedVerdicts(_context.Book.SlowIn(Generation).Where(rank => (uint)rank.Value < (uint)WorldSize));
         var known = new GenerationKnowledge
         {
             Job = Job,
@@ -225,14 +224,9 @@ internal sealed class JobJudge
     public int AddTimings(RankReport report, int from, long throughStep, int framesMax)
     {
         ReadOnlySpan<StepTiming> timings = report.Timings.Span;
-        if (!_isBegun && !timings.IsEmpty)
+        if (!_isBegun && FirstStepIn(timings) is { } first)
         {
-            _isBegun = true;
-            if (timings[0].Step > _assembler.HorizonSteps)
-            {
-                // In the midst of a job: the agents have kept what no guardian took.
-                _assembler.BeginCatchUp(_backlogSteps);
-            }
+            BeginWith(first);
         }
 
         int next = from;
@@ -242,6 +236,36 @@ internal sealed class JobJudge
         }
 
         return next;
+    }
+
+    private static long? FirstStepIn(ReadOnlySpan<StepTiming> timings)
+    {
+        foreach (ref readonly StepTiming timing in timings)
+        {
+            if (timing.Kind == TimingKind.Step)
+            {
+                return timing.Step;
+            }
+        }
+
+        return null;
+    }
+
+    private void BeginWith(long step)
+    {
+        _isBegun = true;
+        if (step > _assembler.HorizonSteps)
+        {
+            // In the midst of a job: the agents have kept what no guardian took.
+            _assembler.BeginCatchUp(_backlogSteps);
+        }
+
+        // A job that begins anew under its old name has nothing to do with what was found then.
+        _isInMidst = step > 0;
+        if (_isInMidst)
+        {
+            new InheritedVerdicts(_context.Book, Generation, WorldSize).PutDown(_verdicts, _changes);
+        }
     }
 
     private void Add(in StepTiming timing)
@@ -326,6 +350,7 @@ internal sealed class JobJudge
         _plans.Observe(frame, _numbers);
         _lastLag = _lag.Compute(frame, _skew.SkewNs);
         _lagStatistics?.Add(in _lastLag, _lag.LagNs);
+        _isWaitKnown |= _lastLag.Standing is LagStanding.Counts or LagStanding.BelowGate or LagStanding.Tied or LagStanding.SingleRank;
         if (_lastLag.LastArriver is { } last)
         {
             _waitCausedSeconds[last.Value] += _lastLag.WaitCausedNs * 1e-9;
@@ -340,18 +365,15 @@ internal sealed class JobJudge
         }
 
         _events.Clear();
+        if (detector.Step < 0)
+        {
+            InheritedVerdicts.GoOn(_verdicts, detector);
+        }
+
         detector.Update(frame, in _lastLag, _lag.LagNs, _events);
         foreach (DetectionEvent found in _events)
         {
             Conclude(in found, frame.Step, detector, loop, commit);
-        }
-
-        if (_inherited is { IsEmpty: false } inherited && inherited.Look(detector, _options.Detection.MinimumEffect) is var (rank, slowdown))
-        {
-            string reason = string.Create(
-                CultureInfo.InvariantCulture,
-                $"{rank} was slow under the guardian before, and is as fast as its peers: {slowdown:0.00} times their median after {InheritedVerdicts.StepsToClear} steps");
-            Put(commit, new StragglerCleared(Job, Generation, frame.Step, rank, reason));
         }
 
         loop.Take(frame, observerComplaint, commit);
@@ -365,21 +387,17 @@ internal sealed class JobJudge
             case DetectionEventKind.StragglerConfirmed:
                 Verdict verdict = VerdictWriter.Write(in found, detector);
                 _verdicts.Raise(verdict);
-                _changes.Onset(in found);
+                _changes.Onset(verdict);
                 _speeds!.Restart(found.Rank!.Value, found.OnsetStep);
-                if (!IsToldAlready(verdict))
-                {
-                    Put(commit, new StragglerFound(Job, Generation, step, verdict));
-                }
-
+                Put(commit, new StragglerFound(Job, Generation, step, verdict));
                 loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.StragglerRecovered:
                 Rank recovered = found.Rank!.Value;
                 _verdicts.Clear(recovered);
-                _changes.Recovery(in found);
+                _changes.Recovery(recovered, found.ChangedAtStep, found.RaisedAtStep, found.Slowdown);
                 _speeds!.Restart(recovered, found.ChangedAtStep);
-                Put(commit, new StragglerCleared(Job, Generation, step, recovered, reason));
+                Put(commit, new StragglerCleared(Job, Generation, step, recovered, reason) { FromStep = found.ChangedAtStep, Slowdown = found.Slowdown });
                 loop.VerdictChanged(step, commit);
                 break;
             case DetectionEventKind.CommonShiftDetected:
@@ -393,14 +411,6 @@ internal sealed class JobJudge
                 break;
         }
     }
-
-    /// <summary>
-    /// Whether a guardian before this one put the same down: the rank was slow when this one first saw it, and the ledger says that it is. What
-    /// begins later is something else.
-    /// </summary>
-    private bool IsToldAlready(Verdict verdict) =>
-        verdict.Rank is { } rank && _context.Book.IsSlow(Generation, rank)
-        && verdict.OnsetStep < _firstStep + DetectionParameters.Peers.WarmUpSteps;
 
     /// <summary>Into the ledger, and from there into the book.</summary>
     private void Put(Commitment commit, LedgerDecision finding)
@@ -420,6 +430,12 @@ internal sealed class JobJudge
             && _plans.TakeOver(plan.Kind, plan.Plan, plan.Step, !_verdicts.Flagged.IsEmpty, plan.PredictedStepSeconds, plan.Reason);
     }
 
+    /// <summary>Takes over what another guardian saw of a plan.</summary>
+    public void TakeOver(PlanInForce seen) => _plans.TakeOver(seen);
+
+    /// <summary>Takes over what another guardian made of a plan.</summary>
+    public void TakeOver(PlanGraded graded) => _plans.Grade(graded.Epoch, graded.RealisedGain);
+
     /// <summary>Whether every rank has been heard of.</summary>
     public bool IsComplete => _enrolled == WorldSize;
 
@@ -431,70 +447,6 @@ internal sealed class JobJudge
 
     /// <summary>Frames that may be open before some are to be judged.</summary>
     public int OpenFramesMax => _assembler.OpenFramesMax;
-
-    /// <summary>What the ranks of a complete job are called.</summary>
-    public RankLabels[] Labels() => [.. _ranks.Select((rank, i) => new RankLabels(new Rank(i), rank!.DeviceClass, rank.Worker.Node))];
-
-    /// <summary>What is known now.</summary>
-    public JobStatus Status()
-    {
-        var ranks = new List<RankStatus>();
-        AddStatusOf(first: 0, WorldSize, ranks);
-        return StatusWithoutRanks() with { Ranks = ranks };
-    }
-
-    /// <summary>What is known now of some ranks in a row, as far as they have been heard of.</summary>
-    /// <param name="first">The first of them.</param>
-    /// <param name="most">How many, or as many as there are.</param>
-    /// <param name="statuses">Where it is added.</param>
-    public void AddStatusOf(int first, int most, List<RankStatus> statuses)
-    {
-        int end = Math.Min(WorldSize, first + most);
-        for (int rank = first; rank < end; rank++)
-        {
-            if (_ranks[rank] is not null)
-            {
-                statuses.Add(StatusOf(rank));
-            }
-        }
-    }
-
-    /// <summary>What is known now of the job; of the ranks <see cref="StatusOf"/> tells one by one, as it takes its time.</summary>
-    public JobStatus StatusWithoutRanks() => new()
-    {
-        Job = Job,
-        Generation = Generation,
-        Mode = _modes.At(Math.Max(0, _lastLag.Step)),
-        LastStep = _clock.LastStep,
-        Epoch = EpochInForce,
-        StepSeconds = _clock.StepSeconds,
-        OverheadSeconds = _clock.OverheadSeconds,
-        ExitSkewSeconds = _skew.SkewNs * 1e-9,
-        Frames = _assembler.Counters,
-        RecordsLost = _counts.Sum(counts => counts.Lost),
-        RecordsTorn = _counts.Sum(counts => counts.Torn),
-        SplitVotes = _counts.Max(counts => counts.SplitVotes),
-        LatenessSeconds = _clock.SecondsBehind(_newestStartNs),
-        TransferSeconds = _clock.LastStep < 0 ? null : _lastLag.TransferNs * 1e-9,
-        Ranks = [],
-        Verdicts = _verdicts.Raised,
-        Changes = _changes.Seen,
-        Plans = _plans.Statuses(),
-        PlansDecided = _plans.Decided,
-        PredictedGain = _loop?.PredictedGain,
-        PolicyReason = _loop?.Reason ?? _policyReason,
-    };
-
-    /// <summary>What is known now of a rank that has been heard of.</summary>
-    public RankStatus StatusOf(int rank)
-    {
-        LagSummary lag = _lagStatistics?.Summarize(new Rank(rank)) ?? default;
-        return new RankStatus(
-            new Rank(rank), _ranks[rank]!.Worker, _ranks[rank]!.DeviceClass,
-            _loop is null ? 0 : _plans.InForce.Deal.MicroBatches[_numbers[rank]],
-            _speeds?.SecondsPerUnit(new Rank(rank)), lag.P50Ns * 1e-9, lag.P95Ns * 1e-9, lag.P99Ns * 1e-9, lag.LastShare,
-            _waitCausedSeconds[rank], _detector?.StateOf(new Rank(rank)).Slowdown, _verdicts.Standing(rank));
-    }
 
     private readonly record struct RankCounts(long Lost, long Torn, long SplitVotes, bool Left);
 }

@@ -75,9 +75,9 @@ internal sealed class JobMetrics(GuardInstruments instruments)
         snapshot.LagP95Seconds[i] = rank.LagP95Seconds ?? double.NaN;
         snapshot.LagP99Seconds[i] = rank.LagP99Seconds ?? double.NaN;
         snapshot.LastArriverShare[i] = rank.LastShare ?? double.NaN;
-        snapshot.WaitCausedSeconds[i] = rank.WaitCausedSeconds;
+        snapshot.WaitCausedSeconds[i] = rank.WaitCausedSeconds ?? double.NaN;
         snapshot.SecondsPerMicroBatch[i] = rank.SecondsPerMicroBatch ?? double.NaN;
-        snapshot.MicroBatches[i] = rank.MicroBatches;
+        snapshot.MicroBatches[i] = rank.MicroBatches ?? double.NaN;
         snapshot.Slowdown[i] = rank.Slowdown ?? double.NaN;
         snapshot.Straggler[i] = rank.Verdict is not null ? 1 : rank.Slowdown is { } known && !double.IsNaN(known) ? 0 : double.NaN;
     }

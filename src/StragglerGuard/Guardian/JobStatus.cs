@@ -18,6 +18,10 @@ public sealed record JobStatus
     /// <summary>Whether it may act.</summary>
     public required PolicyMode Mode { get; init; }
 
+    /// <summary>The first step that the guardian judged: what is counted or summed up is so since then. Null before.</summary>
+    /// <value>Later than the job's first where another guardian judged before this one.</value>
+    public long? FirstStep { get; init; }
+
     /// <summary>The last step judged; −1 before the first.</summary>
     public required long LastStep { get; init; }
 
@@ -85,26 +89,26 @@ public sealed record JobStatus
 /// <param name="Rank">Who.</param>
 /// <param name="Worker">Node and device.</param>
 /// <param name="DeviceClass">Compared within this class.</param>
-/// <param name="MicroBatches">Dealt to it by the plan in force.</param>
+/// <param name="MicroBatches">Dealt to it by the plan in force; null while unknown.</param>
 /// <param name="SecondsPerMicroBatch">Own compute per micro-batch, s; null while unknown.</param>
 /// <param name="LagP50Seconds">Median lateness at the first collective over the window, s; null while unknown.</param>
 /// <param name="LagP95Seconds">95th percentile, s.</param>
 /// <param name="LagP99Seconds">99th percentile, s.</param>
 /// <param name="LastShare">Share of the judged steps at which it came last, 0 … 1; null while unknown.</param>
-/// <param name="WaitCausedSeconds">Rank-seconds that others waited for it, since the job began.</param>
+/// <param name="WaitCausedSeconds">Rank-seconds that others waited for it since <see cref="JobStatus.FirstStep"/>; null while no step's lag is known.</param>
 /// <param name="Slowdown">Time per unit of work over what it would be were the rank healthy; NaN or null while unknown.</param>
 /// <param name="Verdict">The verdict that stands against it; null where none does.</param>
 public sealed record RankStatus(
     Rank Rank,
     WorkerId Worker,
     DeviceClass DeviceClass,
-    int MicroBatches,
+    int? MicroBatches,
     double? SecondsPerMicroBatch,
     double? LagP50Seconds,
     double? LagP95Seconds,
     double? LagP99Seconds,
     double? LastShare,
-    double WaitCausedSeconds,
+    double? WaitCausedSeconds,
     double? Slowdown,
     Verdict? Verdict);
 
@@ -119,7 +123,7 @@ public sealed record JobChange(Rank? Rank, long Step, long RaisedAtStep, double 
 /// <param name="Kind">What it is for.</param>
 /// <param name="Plan">The plan with its epoch.</param>
 /// <param name="DecidedAtStep">The last step known when it was decided.</param>
-/// <param name="EffectiveStep">The first step under it; null until seen.</param>
+/// <param name="EffectiveStep">The first step under it; null until seen, and where no guardian saw the switch: <see cref="InForceByStep"/>.</param>
 /// <param name="PredictedStepSeconds">As decided, s.</param>
 /// <param name="RealisedStepSeconds">Wall time of its steps so far, s: the median, under a deadline or with backup workers the mean; null until three are known.</param>
 /// <param name="Reason">Why.</param>
@@ -127,6 +131,12 @@ public sealed record PlanStatus(
     MitigationKind Kind, JobPlan Plan, long DecidedAtStep, long? EffectiveStep, double PredictedStepSeconds, double? RealisedStepSeconds,
     string Reason)
 {
+    /// <summary>The first step that a guardian saw under it: it was in force by then, and maybe earlier. Null until seen.</summary>
+    public long? InForceByStep { get; init; }
+
+    /// <summary>Throughput over that under the plan before, as it was graded, 1 for no change; null while it is not, and where it can't be told.</summary>
+    public double? RealisedGain { get; init; }
+
     /// <summary>The shares of its members.</summary>
     public MicroBatchDeal Deal => Plan.Deal;
 }

@@ -21,7 +21,7 @@ internal sealed class MitigationBook
     private readonly List<PlanEpoch> _inForce = [];
     private readonly SortedDictionary<int, WorkerEvicted> _evicted = [];
     private readonly HashSet<(Generation Generation, MitigationKind Kind, int? Waiting, RefusalCause Cause)> _refused = [];
-    private readonly HashSet<(Generation Generation, Rank Rank)> _slow = [];
+    private readonly List<LedgerDecision> _findings = [];
     private readonly HashSet<(Generation Generation, Rank Rank)> _hanging = [];
 
     /// <summary>Begins with nothing decided.</summary>
@@ -89,11 +89,10 @@ internal sealed class MitigationBook
             case PlanGraded graded:
                 Grade(graded, at);
                 break;
-            case StragglerFound { Verdict.Rank: { } slow } found:
-                _slow.Add((found.Generation, slow));
-                break;
-            case StragglerCleared cleared:
-                _slow.Remove((cleared.Generation, cleared.Rank));
+            case StragglerFound or StragglerCleared:
+                // Nobody goes on with an earlier generation.
+                _findings.RemoveAll(finding => finding.Generation.Value < entry.Decision.Generation.Value);
+                _findings.Add(entry.Decision);
                 break;
             case HangFound hang:
                 _hanging.Add((hang.Generation, hang.Rank));
@@ -134,11 +133,8 @@ internal sealed class MitigationBook
     /// <summary>The plan of an epoch, as it was decided; null where this job's ledger has none.</summary>
     public PlanDecided? Plan(PlanEpoch epoch) => _plans.GetValueOrDefault(epoch);
 
-    /// <summary>Whether a rank was found slow, and not cleared since.</summary>
-    public bool IsSlow(Generation generation, Rank rank) => _slow.Contains((generation, rank));
-
-    /// <summary>The ranks of a generation that were found slow, and not cleared since.</summary>
-    public IEnumerable<Rank> SlowIn(Generation generation) => _slow.Where(found => found.Generation == generation).Select(found => found.Rank);
+    /// <summary>Who was found slow in a generation, and who was cleared, in order.</summary>
+    public IEnumerable<LedgerDecision> FindingsIn(Generation generation) => _findings.Where(finding => finding.Generation == generation);
 
     /// <summary>Whether a rank was found to have ended its group.</summary>
     public bool IsHanging(Generation generation, Rank rank) => _hanging.Contains((generation, rank));

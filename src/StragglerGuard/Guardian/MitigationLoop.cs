@@ -193,8 +193,15 @@ internal sealed class MitigationLoop
         bool begins = decided.Generation != _known.Generation;
         if (!begins && !_context.Book.IsInForce(plan.Epoch))
         {
+            bool isSwitchKnown = _known.Plans.IsSwitchKnown;
             _writer.Commit(commit, _ => new PlanInForce(
-                _known.Job, _known.Generation, step, plan.Epoch, $"every rank computes under it since step {step}"));
+                _known.Job, _known.Generation, step, plan.Epoch,
+                isSwitchKnown
+                    ? $"every rank computes under it since step {step}"
+                    : $"every rank computes under it by step {step} at the latest: no guardian saw the switch")
+            {
+                IsAtLatest = !isSwitchKnown,
+            });
         }
 
         // The job stood still before a restart: nothing could be worse.

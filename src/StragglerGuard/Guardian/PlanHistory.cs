@@ -2,6 +2,7 @@ using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Core.Timing;
+using StragglerGuard.Ledger;
 
 namespace StragglerGuard.Guardian;
 
@@ -15,6 +16,7 @@ internal sealed class PlanHistory(JobPlan initial)
     private readonly List<Tracked> _decided = [];
     private readonly double[] _scratch = new double[StepsKept];
     private Tracked? _current;
+    private bool _isObserved;
 
     /// <summary>Which plan is on its way, and whether another may follow.</summary>
     public PlanOffer Offers { get; } = new(initial.Epoch);
@@ -26,7 +28,7 @@ internal sealed class PlanHistory(JobPlan initial)
     public long? StepsSinceLastPlan(long step) => InForce.IsTrial ? null : StepsSinceInForce(step);
 
     /// <summary>Steps since the last plan came into force, whatever it was for; null where none has.</summary>
-    public long? StepsSinceInForce(long step) => step - _current?.EffectiveStep;
+    public long? StepsSinceInForce(long step) => step - (_current?.EffectiveStep ?? _current?.InForceByStep);
 
     /// <summary>The plan to go back to once no verdict stands: the one before the first that a verdict asked for; null where none
     /// did.</summary>
@@ -77,6 +79,29 @@ internal sealed class PlanHistory(JobPlan initial)
         return true;
     }
 
+    /// <summary>Records since when a plan is in force, as another guardian saw it.</summary>
+    public void TakeOver(PlanInForce seen)
+    {
+        if (!seen.IsAtLatest && Find(seen.Epoch) is { } plan)
+        {
+            plan.EffectiveStep ??= seen.Step;
+        }
+    }
+
+    /// <summary>Records what a plan brought.</summary>
+    /// <param name="epoch">Which one; nothing where it was decided in an earlier generation.</param>
+    /// <param name="realisedGain">Throughput over that under the plan before; NaN where it can't be told.</param>
+    public void Grade(PlanEpoch epoch, double realisedGain)
+    {
+        if (double.IsFinite(realisedGain) && Find(epoch) is { } plan)
+        {
+            plan.RealisedGain = realisedGain;
+        }
+    }
+
+    /// <summary>Whether it is known since when the plan in force is so, and not only that it is.</summary>
+    public bool IsSwitchKnown => _current?.EffectiveStep is not null;
+
     /// <summary>Takes another plan for the one that the generation began with, before any other was seen.</summary>
     public void BeginWith(JobPlan plan) => InForce = plan;
 
@@ -92,15 +117,19 @@ internal sealed class PlanHistory(JobPlan initial)
             }
         }
 
+        // What the first frame shows may be so for long.
+        bool isSwitch = _isObserved;
+        _isObserved = true;
         if (newest == EpochInForce)
         {
             return;
         }
 
         Offers.SeenInForce(newest);
-        if (_decided.Find(plan => plan.Plan.Epoch == newest) is { } decided)
+        if (Find(newest) is { } decided)
         {
-            decided.EffectiveStep = frame.Step;
+            decided.InForceByStep = frame.Step;
+            decided.EffectiveStep ??= isSwitch ? frame.Step : null;
             _current = decided;
             InForce = decided.Plan;
         }
@@ -108,7 +137,11 @@ internal sealed class PlanHistory(JobPlan initial)
         {
             // Another guardian's plan, decided before this one took over: its deal is what the ranks did. It is not this one's to report.
             InForce = InForce.Follow(newest, shares);
-            _current = new Tracked(MitigationKind.Rebalance, InForce, frame.Step, double.NaN, "decided by another guardian") { EffectiveStep = frame.Step };
+            _current = new Tracked(MitigationKind.Rebalance, InForce, frame.Step, double.NaN, "decided by another guardian")
+            {
+                InForceByStep = frame.Step,
+                EffectiveStep = isSwitch ? frame.Step : null,
+            };
             Former = null;
         }
     }
@@ -118,7 +151,13 @@ internal sealed class PlanHistory(JobPlan initial)
 
     public IReadOnlyList<PlanStatus> Statuses() => [.. _decided.Select(plan => new PlanStatus(
         plan.Kind, plan.Plan, plan.DecidedAtStep, plan.EffectiveStep, plan.PredictedStepSeconds,
-        plan.Steps.Count >= StepsForRealised ? plan.RealisedStepSeconds(_scratch) : null, plan.Reason))];
+        plan.Steps.Count >= StepsForRealised ? plan.RealisedStepSeconds(_scratch) : null, plan.Reason)
+        {
+            InForceByStep = plan.EffectiveStep ?? plan.InForceByStep,
+            RealisedGain = plan.RealisedGain,
+        })];
+
+    private Tracked? Find(PlanEpoch epoch) => _decided.Find(plan => plan.Plan.Epoch == epoch);
 
     private PlanEpoch EpochInForce => InForce.Epoch;
 
@@ -134,7 +173,13 @@ internal sealed class PlanHistory(JobPlan initial)
 
         public string Reason { get; } = reason;
 
+        /// <summary>The first step under it; null while unknown.</summary>
         public long? EffectiveStep { get; set; }
+
+        /// <summary>A step under it; null until one is seen.</summary>
+        public long? InForceByStep { get; set; }
+
+        public double? RealisedGain { get; set; }
 
         public RollingSeconds Steps { get; } = new(StepsKept);
 

@@ -95,12 +95,16 @@ internal sealed class PlanWriter(GenerationKnowledge known, JobContext context, 
     }
 
     /// <summary>Puts a plan's grade down.</summary>
-    public void Grade(PlanGrade grade, long step, JobJudge.Commitment commit) => Commit(commit, _ => new PlanGraded(
-        known.Job, known.Generation, step, grade.Epoch, grade.Kind, RatioOf(grade.PredictedGain), RatioOf(grade.RealisedGain), grade.IsRolledBack,
-        grade.Reason)
+    public void Grade(PlanGrade grade, long step, JobJudge.Commitment commit)
     {
-        KindRests = grade.KindRests,
-    });
+        double realised = RatioOf(grade.RealisedGain);
+        known.Plans.Grade(grade.Epoch, realised);
+        Commit(commit, _ => new PlanGraded(
+            known.Job, known.Generation, step, grade.Epoch, grade.Kind, RatioOf(grade.PredictedGain), realised, grade.IsRolledBack, grade.Reason)
+        {
+            KindRests = grade.KindRests,
+        });
+    }
 
     /// <summary>Into the ledger, and what it means for the next decisions into the book.</summary>
     /// <returns>Whether it stands in the ledger.</returns>

@@ -191,7 +191,6 @@ internal sealed class ReportIntake(
             job.Nodes.Hear(node);
             job.TryJudge(_ => commitments.Begin(job, known));
             _isFull = _isFailing = false;
-            PauseAfter(beganNs, factor: 1);
             return job;
         }
         catch (Exception impossible)
@@ -199,18 +198,17 @@ internal sealed class ReportIntake(
             Tell(ref _isFailing, $"{first.Job} can't be judged: {impossible.Message}");
             _failedNow.Add(first.Job);
             _isLedgerGone |= impossible is LedgerException;
-            PauseAfter(beganNs, PauseFactor);
+            PauseAfter(beganNs);
             return null;
         }
     }
 
-    /// <summary>Has whoever is known already get as much of the guardian's time as a slow beginning took, or more.</summary>
-    private void PauseAfter(long beganNs, int factor)
+    private void PauseAfter(long beganNs)
     {
         long nowNs = _nowNs();
         if (nowNs - beganNs > SlowNs)
         {
-            _pausedUntilNs = nowNs + (factor * (nowNs - beganNs));
+            _pausedUntilNs = nowNs + (PauseFactor * (nowNs - beganNs));
         }
     }
 

@@ -16,7 +16,7 @@ public sealed record LedgerPlan(
     MitigationKind Kind, JobPlan Plan, Generation DecidedIn, long DecidedAtStep, DateTimeOffset DecidedAt, double PredictedStepSeconds,
     double PredictedGain)
 {
-    /// <summary>The first step under it; null before it is in force.</summary>
+    /// <summary>The first step under it; null before it is in force, and where no guardian saw the switch.</summary>
     public long? InForceSinceStep { get; init; }
 
     /// <summary>Its last grading; null before there is one.</summary>
@@ -168,7 +168,7 @@ public sealed class JobLedgerState
             return;
         }
 
-        InForce = plan with { InForceSinceStep = to.Step };
+        InForce = plan with { InForceSinceStep = to.IsAtLatest ? null : to.Step };
         Decided = Decided?.Plan.Epoch == to.Epoch ? InForce : Decided;
         foreach (PlanEpoch older in _onTheirWay.Keys.Where(epoch => epoch <= to.Epoch).ToList())
         {

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using StragglerGuard.Core;
 using StragglerGuard.Core.Detection;
 using StragglerGuard.Core.Planning;
@@ -26,7 +27,16 @@ public sealed record StragglerFound(JobId Job, Generation Generation, long Step,
 /// <param name="Rank">Who.</param>
 /// <param name="Reason">In words, with the numbers.</param>
 public sealed record StragglerCleared(JobId Job, Generation Generation, long Step, Rank Rank, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    /// <summary>The first step at which it was so no longer; null in what older programs wrote.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? FromStep { get; init; }
+
+    /// <summary>Time for a unit of work over what the rank was compared with, since then; null in what older programs wrote.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Slowdown { get; init; }
+}
 
 /// <summary>
 /// A number given up on purpose: as an epoch it could not be told from the one in force in a ballot, being the same modulo 256, or it is

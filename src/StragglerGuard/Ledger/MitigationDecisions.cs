@@ -47,11 +47,16 @@ public sealed record WorkerMove(int Replica, WorkerId Worker, string Pool);
 /// <summary>All ranks have switched to a plan.</summary>
 /// <param name="Job">The job.</param>
 /// <param name="Generation">Its membership under the plan.</param>
-/// <param name="Step">The first step under it.</param>
+/// <param name="Step">The first step under it, or, where that is not known, the first one seen.</param>
 /// <param name="Epoch">Which plan.</param>
 /// <param name="Reason">In words.</param>
 public sealed record PlanInForce(JobId Job, Generation Generation, long Step, PlanEpoch Epoch, string Reason)
-    : LedgerDecision(Job, Generation, Step, Reason);
+    : LedgerDecision(Job, Generation, Step, Reason)
+{
+    /// <summary>Whether no guardian saw the switch, so that earlier steps may have been under it, too.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsAtLatest { get; init; }
+}
 
 /// <summary>What a plan promised was held against what it brought.</summary>
 /// <param name="Job">The job.</param>

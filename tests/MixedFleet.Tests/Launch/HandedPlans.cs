@@ -29,6 +29,8 @@ internal sealed class HandedPlans(JobId job) : IAgentFabric
     {
         public long ReportsDropped => 0;
 
+        public long GuardiansMet => 0;
+
         public void Report(NodeReport report)
         {
             if (fabric.OnFailure is { } plan && report.Ranks.Any(rank => rank.Failure is not null))

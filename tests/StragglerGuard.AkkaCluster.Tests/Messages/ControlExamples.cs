@@ -33,6 +33,7 @@ internal static class ControlExamples
     {
         Generation = new Generation(2),
         Mode = PolicyMode.Act,
+        FirstStep = 31,
         LastStep = 41,
         Epoch = new PlanEpoch(12),
         StepSeconds = 0.25,
@@ -52,7 +53,7 @@ internal static class ControlExamples
         [
             new RankStatus(
                 new Rank(3), new WorkerId(new NodeId("n7"), "GPU-3"), new DeviceClass("H100"), 8, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.7, Found),
-            new RankStatus(new Rank(0), new WorkerId(new NodeId("n0"), "GPU-0"), new DeviceClass("H200"), 0, null, null, null, null, null, 0, null, null),
+            new RankStatus(new Rank(0), new WorkerId(new NodeId("n0"), "GPU-0"), new DeviceClass("H200"), null, null, null, null, null, null, null, null, null),
             new RankStatus(new Rank(1), new WorkerId(new NodeId("n0"), "GPU-1"), new DeviceClass("H200"), 4, 0, 0, 0, 0, 0, 0, double.NaN, OfTheJob),
         ],
         Verdicts = [Found, OfTheJob],
@@ -60,7 +61,11 @@ internal static class ControlExamples
         Plans =
         [
             new PlanStatus(
-                MitigationKind.Deadline, new JobPlan(new PlanEpoch(12), new Generation(3), [4, -1, 0], 1_500_000_000, 1), 40, 43, 0.4, 0.45, "why"),
+                MitigationKind.Deadline, new JobPlan(new PlanEpoch(12), new Generation(3), [4, -1, 0], 1_500_000_000, 1), 40, 43, 0.4, 0.45, "why")
+            {
+                InForceByStep = 44,
+                RealisedGain = 1.25,
+            },
             new PlanStatus(MitigationKind.Rebalance, new JobPlan(new PlanEpoch(13), default, [1, 2, 3]), 41, null, double.NaN, null, ""),
         ],
         PlansDecided = 24,

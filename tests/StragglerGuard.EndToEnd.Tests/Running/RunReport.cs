@@ -52,7 +52,7 @@ internal sealed record RunReport
 
 internal sealed record RankReport(
     int Rank, int? Pid, string DeviceClass, bool PaceEmulated, int MicroBatches, double? SecondsPerMicroBatch, double? LagP50Seconds,
-    double? LagP95Seconds, double? LastShare, double WaitCausedSeconds);
+    double? LagP95Seconds, double? LastShare, double? WaitCausedSeconds);
 
 internal sealed record ThroughputReport(
     double UnguardedSamplesPerSecond, double GuardedSamplesPerSecond, double OptimumSamplesPerSecond, double GuardedOverOptimum)

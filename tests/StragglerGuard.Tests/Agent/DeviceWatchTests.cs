@@ -101,6 +101,8 @@ public sealed class DeviceWatchTests
 
         public long ReportsDropped => 0;
 
+        public long GuardiansMet => 0;
+
         public IAgentPort OpenAgent(NodeId node, Action<OfferedPlan> onOffer) => this;
 
         public void Report(NodeReport report)

@@ -10,6 +10,9 @@ internal sealed class HandDelivery : IAgentFabric
     private readonly ConcurrentQueue<NodeReport> _reports = new();
     private Action<OfferedPlan>? _onOffer;
 
+    /// <summary>How many guardians the agent has met.</summary>
+    public long GuardiansMet { get; set; }
+
     public IReadOnlyList<NodeReport> Reports => [.. _reports];
 
     public IAgentPort OpenAgent(NodeId node, Action<OfferedPlan> onOffer)
@@ -26,6 +29,8 @@ internal sealed class HandDelivery : IAgentFabric
     private sealed class Port(HandDelivery fabric) : IAgentPort
     {
         public long ReportsDropped => 0;
+
+        public long GuardiansMet => fabric.GuardiansMet;
 
         public void Report(NodeReport report) => fabric._reports.Enqueue(report);
 

@@ -60,6 +60,20 @@ public abstract class FabricTests
     }
 
     [Fact]
+    public async Task Guardian_ThatComes_IsMetBeforeItHears()
+    {
+        await using var fabric = Create();
+        using var agent = fabric.Agents.OpenAgent(NodeA, _ => { });
+        long before = agent.GuardiansMet;
+
+        using var guardian = (await fabric.ServeGuardianAsync()).OpenGuardian();
+        agent.Report(Reports.Report(1));
+        await guardian.Reports.Next();
+
+        agent.GuardiansMet.Should().BeGreaterThan(before, "what another guardian was told this one does not know");
+    }
+
+    [Fact]
     public async Task Report_WhileTheWayIsJammed_NeverWaitsAndTheOldestGivesWayCounted()
     {
         const int TooMany = 17;

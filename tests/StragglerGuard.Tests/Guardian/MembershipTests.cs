@@ -348,43 +348,6 @@ public sealed class MembershipTests
         second.Decisions.OfType<StragglerFound>().Should().HaveCount(2, "it was well in between: {0}", second.Story());
     }
 
-    /// <summary>The recovery falls between two guardians: neither sees it, and the second says so all the same.</summary>
-    [Theory]
-    [InlineData(1, true)]
-    [InlineData(12, false)]
-    public void Straggler_ThatRecoveredDuringATakeover_IsClearedByTheSuccessor(double factorAfter, bool isCleared)
-    {
-        StragglerGuardOptions options = Options(new MitigationSection { FloorShare = 1 });
-        long takenOverAt = long.MaxValue;
-        JudgedJob first = Dying(
-            options: options, factor: (rank, step) => rank != 5 || step < Onset ? 1 : step < takenOverAt ? 12 : factorAfter).RunTo(400);
-        first.Decisions.OfType<StragglerFound>().Should().ContainSingle(first.Story());
-        JobContext context = Context();
-        foreach (LedgerEntry entry in first.Ledger.Read())
-        {
-            context.Book.Apply(entry);
-        }
-
-        takenOverAt = first.Ranks.NextStep;
-        JudgedJob second = new JudgedJob(first.Ranks, ledger: first.Ledger, options: options, context: context).RunTo(takenOverAt + 60);
-        second.Decisions.OfType<StragglerCleared>().Should().BeEmpty("a full window is 64 steps: {0}", second.Story());
-        second.RunTo(takenOverAt + 300);
-
-        second.Decisions.OfType<StragglerFound>().Should().ContainSingle(second.Story());
-        if (isCleared)
-        {
-            StragglerCleared cleared = second.Decisions.OfType<StragglerCleared>().Should().ContainSingle(second.Story()).Which;
-            cleared.Rank.Should().Be(new Rank(5));
-            cleared.Reason.Should().Contain("under the guardian before");
-            context.Book.IsSlow(default, new Rank(5)).Should().BeFalse();
-        }
-        else
-        {
-            second.Decisions.OfType<StragglerCleared>().Should().BeEmpty(second.Story());
-            context.Book.IsSlow(default, new Rank(5)).Should().BeTrue();
-        }
-    }
-
     /// <summary>Five of eight can't hold what eight did: nothing is decided that nobody can compute.</summary>
     [Theory]
     [InlineData(6, false)]

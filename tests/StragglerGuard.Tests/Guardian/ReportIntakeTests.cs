@@ -150,7 +150,7 @@ public sealed class ReportIntakeTests : IDisposable
 
         _faults.Should().Equal(
             "third is not judged: its 1 ranks and those of the other jobs are more than 1048576");
-        _intake.Take(Of("first", Half, rank: 1), nowNs: 1, observerComplaint: null).Should().Be(0, "that one has its room");
+        _intake.Take(Of("first", Half, rank: 1), nowNs - 61_000_000_000, observerComplaint: null).Should().Be(0, "that one has its room");
         _intake.Take(Of("third", 1, rank: 0), nowNs, observerComplaint: null).Should().Be(0);
         _roster.Jobs.Select(job => job.Judge.Job.Value).Should().BeEquivalentTo(["second", "third"], "the first was heard of long ago");
         _intake.Take(Of("fourth", Half, rank: 0), nowNs, observerComplaint: null).Should().Be(1);
@@ -295,9 +295,7 @@ public sealed class ReportIntakeTests : IDisposable
         ledger.NowNs++;
         ledger.IsSilent = false;
         intake.Take(Of("new 0", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
-        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(1, "that took long, too");
-        ledger.NowNs += 1_000_000_000_000;
-        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0);
+        intake.Take(Of("new 1", 2, rank: 0), nowNs: 1, observerComplaint: null).Should().Be(0, "it answers, however slowly");
     }
 
     private ReportIntake IntakeWith(SilentLedger ledger) => new(

@@ -55,7 +55,12 @@ public sealed class GuardianLedgerTests : IAsyncLifetime, IDisposable
         guardian.Status(Job)!.PolicyReason.Should().EndWith("can't decide now: guard.ledger: the disk is full.");
         guardian.Status(Job)!.PlansDecided.Should().Be(0, "nothing is offered that is not in the ledger");
         _fabric.Offers.TryRead(out _).Should().BeFalse();
+
+        // Where an append failed slowly, on a busy machine, the next comes after a pause only.
+        var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        guardian.Decided += _ => written.TrySetResult();
         Volatile.Write(ref isFull, false);
+        await written.Task.WaitAsync(Patience.Limit);
         Report(ranks, 20, left: true);
         (await guardian.JobEndedAsync(Job, Patience.Limit)).Should().BeTrue();
 
