@@ -29,7 +29,8 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
         report.LossLast.Should().Be(embedded.Report().LossLast);
         File.ReadAllBytes(Path.Combine(_folder.Path, "cluster")).Should().Equal(
             File.ReadAllBytes(Path.Combine(_folder.Path, "embedded")), "weights, optimiser and queue are in it");
-        cluster.Output.Should().ContainSingle(line => line.StartsWith("* the guardian ") && line.EndsWith(" decides"));
+        cluster.Output.Should().ContainSingle(line => line.StartsWith("* the guardian ") && line.EndsWith(") decides"))
+            .Which.Should().MatchRegex(@" \(guardian [0-2]\) decides$", "it is one of those that the preface numbers");
         run.Processes.Should().BeEmpty();
     }
 
@@ -83,6 +84,18 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
         outcome.ExitCode.Should().Be(130);
         outcome.Errors.Should().Equal("MixedFleet: interrupted");
         run.Processes.Should().BeEmpty();
+    }
+
+    [LinuxFact]
+    public async Task Guardians_ThatTheOptionsNameAndThatDontAnswer_AreWaitedForInSoManyWords()
+    {
+        string options = _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:1" } }""");
+        await using SampleRun run = SampleRun.Start(log, _folder, "--fabric", "akka", "--options", options);
+
+        (await run.NextLineAsync("waiting")).Should().Be("waiting for the guardians at 127.0.0.1:1, 60 s at most");
+        MarkedProcesses.Signal(run.Pid, MarkedProcesses.Terminate).Should().BeTrue();
+
+        (await run.EndAsync(TimeSpan.FromSeconds(10))).ExitCode.Should().Be(130);
     }
 
     /// <summary>The process of the guardian that decides, as the next line says.</summary>
