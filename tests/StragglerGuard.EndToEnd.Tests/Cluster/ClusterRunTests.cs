@@ -29,9 +29,20 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
         report.LossLast.Should().Be(embedded.Report().LossLast);
         File.ReadAllBytes(Path.Combine(_folder.Path, "cluster")).Should().Equal(
             File.ReadAllBytes(Path.Combine(_folder.Path, "embedded")), "weights, optimiser and queue are in it");
-        cluster.Output.Should().ContainSingle(line => line.StartsWith("* the guardian ") && line.EndsWith(") decides"))
-            .Which.Should().MatchRegex(@" \(guardian [0-2]\) decides$", "it is one of those that the preface numbers");
+        cluster.Output.Should().ContainSingle(line => line.StartsWith("* the guardian ") && line.EndsWith(" decides"));
         run.Processes.Should().BeEmpty();
+    }
+
+    [LinuxFact]
+    public async Task Guardians_ThatTheOptionsNameAndThatDontAnswer_AreWaitedForInSoManyWords()
+    {
+        string options = _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:1" } }""");
+        await using SampleRun run = SampleRun.Start(log, _folder, "--fabric", "akka", "--options", options);
+
+        (await run.NextLineAsync("waiting")).Should().Be("waiting for the guardians at 127.0.0.1:1, 60 s at most");
+        MarkedProcesses.Signal(run.Pid, MarkedProcesses.Terminate).Should().BeTrue();
+
+        (await run.EndAsync(TimeSpan.FromSeconds(10))).ExitCode.Should().Be(130);
     }
 
     [LinuxFact]
@@ -86,22 +97,10 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
         run.Processes.Should().BeEmpty();
     }
 
-    [LinuxFact]
-    public async Task Guardians_ThatTheOptionsNameAndThatDontAnswer_AreWaitedForInSoManyWords()
-    {
-        string options = _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:1" } }""");
-        await using SampleRun run = SampleRun.Start(log, _folder, "--fabric", "akka", "--options", options);
-
-        (await run.NextLineAsync("waiting")).Should().Be("waiting for the guardians at 127.0.0.1:1, 60 s at most");
-        MarkedProcesses.Signal(run.Pid, MarkedProcesses.Terminate).Should().BeTrue();
-
-        (await run.EndAsync(TimeSpan.FromSeconds(10))).ExitCode.Should().Be(130);
-    }
-
     /// <summary>The process of the guardian that decides, as the next line says.</summary>
     private static async Task<int> DecidingAsync(SampleRun run) => int.Parse(
         ProcessNumber().Match(await run.NextLineAsync("* the guardian ")).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@" process (\d+) since ")]
+    [GeneratedRegex(@" process (\d+) since .* \(guardian [0-2]\) decides$")]
     private static partial Regex ProcessNumber();
 }
