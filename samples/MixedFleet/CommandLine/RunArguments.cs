@@ -144,8 +144,8 @@ internal static class RunCommand
         var ledger = new Option<string?>("--ledger")
         {
             CustomParser = FileName,
-            Description = "Keep what the guard decides in this file. Default: in memory.",
-            HelpName = "FILE",
+            Description = "Keep what the guard decides in this file, or in this PostgreSQL database: postgres://user@host/database. Default: in memory.",
+            HelpName = "FILE|postgres://…",
         };
         var checkpoint = new Option<string?>("--checkpoint")
         {
@@ -178,7 +178,8 @@ internal static class RunCommand
         var metricsPort = new Option<int?>("--metrics-port")
         {
             CustomParser = result => WholeNumber(result, 0, RunSettings.PortMax),
-            Description = "Serve Prometheus metrics on http://127.0.0.1:PORT/metrics while it runs; 0 takes a free port.",
+            Description = "Serve Prometheus metrics on http://127.0.0.1:PORT/metrics while it runs; 0 takes a free port. Not with --fabric akka: there each guardian has a page, "
+                + "where metrics.port in its file says.",
             HelpName = "PORT",
         };
         var rankProcess = new Option<bool>("--rank-process") { Hidden = true };

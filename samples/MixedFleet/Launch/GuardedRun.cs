@@ -156,8 +156,13 @@ internal sealed class GuardedRun(RunSettings settings, RunArguments arguments, I
         }
         catch (LedgerException unusable)
         {
-            string source = arguments.Ledger is { } file ? $"--ledger {file}" : $"{arguments.Options}: ledger.location";
+            // As it was typed it may hold a password.
+            string source = arguments.Ledger is { } place ? $"--ledger {LedgerLocation.Parse(place)}" : $"{arguments.Options}: ledger.location";
             throw new GuardUnavailableException($"{source}: {unusable.Message}", ExitCodes.BadInput);
+        }
+        catch (ArgumentException refused)
+        {
+            throw new GuardUnavailableException(OptionFaults.Say(arguments.Options, refused), ExitCodes.BadInput);
         }
     }
 

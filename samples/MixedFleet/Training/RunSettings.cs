@@ -10,6 +10,7 @@ using StragglerGuard.Core;
 using StragglerGuard.Core.Planning;
 using StragglerGuard.Core.Policy;
 using StragglerGuard.Hosting;
+using StragglerGuard.Ledger;
 
 namespace MixedFleet.Training;
 
@@ -68,6 +69,9 @@ internal sealed record RunSettings(
 
     /// <summary>Whether the job's membership may change in phase two: a rank that is lost need not be the end then.</summary>
     public bool MayRegroup => GuardedMode == PolicyMode.Act && Mitigation is MitigationChoice.Auto or MitigationChoice.Evict;
+
+    /// <summary>The file that the options came from; null where they are the sample's.</summary>
+    public string? OptionsFile { get; init; }
 
     /// <summary>What ranks compute on; the run's to dispose.</summary>
     public RankDevices Devices { get; init; } = RankDevices.OfHost;
@@ -147,6 +151,7 @@ internal sealed record RunSettings(
         return Checked<RunSettings>.Good(new RunSettings(
             fleet, corpus, options, slowdowns, stalls, RunPhases.Of(steps, (int)(resumed?.NextStep ?? 0)), microBatches, arguments.Seed)
         {
+            OptionsFile = arguments.Options,
             Devices = devices,
             Mode = arguments.Mode,
             CheckpointPath = arguments.Checkpoint,
@@ -160,7 +165,14 @@ internal sealed record RunSettings(
 
     private static void CheckFiles(RunArguments arguments, List<string> errors)
     {
-        foreach ((string option, string? file) in new[] { ("--checkpoint", arguments.Checkpoint), ("--ledger", arguments.Ledger) })
+        LedgerLocation? ledger = null;
+        if (arguments.Ledger is { } place && !LedgerLocation.TryParse(place, out ledger, out string reason))
+        {
+            // As it was typed it may hold a password.
+            errors.Add($"--ledger: {reason}");
+        }
+
+        foreach ((string option, string? file) in new[] { ("--checkpoint", arguments.Checkpoint), ("--ledger", ledger?.FilePath) })
         {
             if (file is not null && BoundedFile.FindFaultOfNew(file) is { } fault)
             {
@@ -194,12 +206,14 @@ internal sealed record RunSettings(
             errors.Add($"--fabric akka: {reason}");
         }
 
+        bool isRunning = options is { Cluster.Guardians.Length: > 0 };
         if (arguments.MetricsPort is { } port)
         {
-            errors.Add($"--metrics-port {port}: with --fabric akka every guardian has a page of its own, and here none serves it");
+            errors.Add($"--metrics-port {port}: with --fabric akka every guardian has a page of its own: " + (isRunning
+                ? "say metrics.port in the file of each"
+                : "start guardians yourself (stragglerguard guardian), each with metrics.port in its file, and name them in --options (cluster.guardians)"));
         }
 
-        bool isRunning = options is { Cluster.Guardians.Length: > 0 };
         if (isRunning && arguments.Ledger is { } ledger)
         {
             errors.Add($"--ledger {ledger}: the guardians that {arguments.Options} names (cluster.guardians) have a ledger of their own");

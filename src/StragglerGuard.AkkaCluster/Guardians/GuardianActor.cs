@@ -201,11 +201,19 @@ internal sealed class GuardianActor : ReceiveActor, IWithTimers
 
     private void CountUnreadable() => Receive<Unreadable>(message => _post.Refuse(message));
 
-    private static string Say(Exception fault) => fault.GetBaseException() switch
+    private static string Say(Exception fault)
     {
-        LedgerException ledger => ledger.Message,
-        var other => $"the guardian can't begin: {other.GetType().Name}: {other.Message}",
-    };
+        // The ledger's words name its file or server; what they were made of doesn't.
+        Exception? said = fault;
+        while (said is not (null or LedgerException))
+        {
+            said = said.InnerException;
+        }
+
+        Exception cause = fault.GetBaseException();
+        string why = said is null ? $"the guardian can't begin: {cause.GetType().Name}: {cause.Message}" : $"ledger.location: {said.Message}";
+        return $"{why.TrimEnd('.')}; the guardian tries again every second";
+    }
 
     /// <summary>What the cluster tells its singleton when another process is to have it.</summary>
     internal sealed class HandOver

@@ -62,8 +62,9 @@ internal sealed class PeerTrust
         problems.AddRange(files.Where(file => file.Path.Length == 0)
             .Select(file => $"{file.Key}: empty; certificate, key and authority go together"));
         X509Certificate2? shown = ReadCertificate(section, problems);
+        string? key = ReadKey(section, problems);
         X509Certificate2Collection? authorities = ReadAuthorities(section, problems);
-        X509Certificate2? certificate = shown is null ? null : WithKey(section, shown, problems);
+        X509Certificate2? certificate = shown is null || key is null ? null : WithKey(section, shown, key, problems);
         if (shown is not null)
         {
             CheckTimes(section, shown, nowUtc, problems);
@@ -165,15 +166,14 @@ internal sealed class PeerTrust
         return read;
     }
 
-    private static X509Certificate2? WithKey(ClusterSection section, X509Certificate2 shown, List<string> problems)
+    private static string? ReadKey(ClusterSection section, List<string> problems)
     {
         string path = section.KeyFile;
-        string? key = path.Length == 0 ? null : Read("cluster.keyFile", path, "key", problems, () => File.ReadAllText(path));
-        if (key is null)
-        {
-            return null;
-        }
+        return path.Length == 0 ? null : Read("cluster.keyFile", path, "key", problems, () => File.ReadAllText(path));
+    }
 
+    private static X509Certificate2? WithKey(ClusterSection section, X509Certificate2 shown, string key, List<string> problems)
+    {
         try
         {
             using X509Certificate2 loose = X509Certificate2.CreateFromPem(shown.ExportCertificatePem(), key);
@@ -183,7 +183,7 @@ internal sealed class PeerTrust
         }
         catch (Exception unfit) when (unfit is CryptographicException or ArgumentException)
         {
-            problems.Add($"cluster.keyFile: {path} holds no unencrypted PEM key of the certificate in {section.CertificateFile}");
+            problems.Add($"cluster.keyFile: {section.KeyFile} holds no unencrypted PEM key of the certificate in {section.CertificateFile}");
             return null;
         }
     }

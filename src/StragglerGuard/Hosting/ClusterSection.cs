@@ -30,12 +30,12 @@ public sealed record ClusterSection
     public string BindAddress { get; init; } = "";
 
     /// <summary>On which port. That of a guardian stands in <see cref="Guardians"/>, too.</summary>
-    /// <value>1 to 65,535; null (the default) or 0: a free one, for agents.</value>
+    /// <value>0 to 65,535; null (the default) or 0: a free one, for agents.</value>
     [NumberOption(0, 65_535)]
     public int? Port { get; init; }
 
     /// <summary>All guardians of the fleet, the same list in the same order everywhere: <c>host:port, host:port</c>.</summary>
-    /// <value>Up to 16 of them, each once; default empty: no cluster. Three survive the loss of one.</value>
+    /// <value>Up to 9 of them, each once; default empty: no cluster. Three survive the loss of one.</value>
     [EndpointsOption]
     public string Guardians { get; init; } = "";
 

@@ -6,13 +6,13 @@ namespace StragglerGuard.Hosting;
 /// <summary>Hosts and ports in one text: <c>host:port, host:port</c>; an IPv6 address stands in brackets.</summary>
 internal sealed class EndpointsOptionAttribute : OptionAttribute
 {
-    private const int EndpointsMax = 16;
+    private const int EndpointsMax = 9;
     private const int LengthMax = 4_096;
 
     private static readonly char[] s_separators = [',', ' '];
 
     internal override string Allowed(Type type) =>
-        "hosts with their ports, each once and 16 at most, such as \"guardian-0:4053, guardian-1:4053, guardian-2:4053\"";
+        "hosts with their ports, each once and 9 at most, such as \"guardian-0:4053, guardian-1:4053, guardian-2:4053\"";
 
     internal override bool Allows(object value) => value is string text && TryRead(text) is not null;
 

@@ -8,7 +8,10 @@ internal static class KeySuggestion
     {
         var here = AllKeys(OptionTable.Root).Where(key => key.Path == prefix + key.Key).ToList();
         var nearest = here.MinBy(key => Distance(key.Key, name));
-        if (nearest is not null && Distance(nearest.Key, name) <= Math.Max(2, name.Length / 3))
+
+
+        // Two edits make nearly any word of three letters of another.
+        if (nearest is not null && Distance(nearest.Key, name) <= (name.Length < 4 ? 1 : Math.Max(2, name.Length / 3)))
         {
             return $": did you mean \"{nearest.Path}\"?";
         }

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Unicode;
 
 namespace StragglerGuard.Hosting;
@@ -91,10 +93,18 @@ public static class OptionsReader
             }
             else if (!key.Option!.Allows(value))
             {
-                errors.Add(new OptionsError(source, 0, 0, key.Path, FormattableString.Invariant($"found {(key.Option.IsSecret ? "another text" : value)}, allowed is {key.Allowed}")));
+                errors.Add(new OptionsError(source, 0, 0, key.Path, $"found {Quote(key.Option, value)}, allowed is {key.Allowed}"));
             }
         }
     }
+
+    /// <summary>A value as it would stand in a file.</summary>
+    private static string Quote(OptionAttribute option, object value) => value switch
+    {
+        string when option.IsSecret => "another text",
+        string text => $"\"{JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping)}\"",
+        _ => FormattableString.Invariant($"{value}"),
+    };
 
     private static OptionsOutcome ReadBytes(string source, byte[] bytes)
     {

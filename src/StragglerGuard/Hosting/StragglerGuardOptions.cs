@@ -250,7 +250,7 @@ public sealed record MetricsSection
     public string Address { get; init; } = "127.0.0.1";
 
     /// <summary>On which port.</summary>
-    /// <value>1 to 65,535; null (the default) or 0: no page.</value>
+    /// <value>0 to 65,535; null (the default) or 0: no page.</value>
     [NumberOption(0, 65_535)]
     public int? Port { get; init; }
 

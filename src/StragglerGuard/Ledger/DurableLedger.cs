@@ -59,7 +59,7 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
                 {
                     if (row.FaultAfter(last, check) is { } fault)
                     {
-                        return new LedgerDamagedException(Name, last + 1, fault + ".");
+                        return new LedgerDamagedException(Name, last + 1, fault);
                     }
 
                     (last, check) = (row.Sequence, row.Check);
@@ -67,13 +67,13 @@ public abstract class DurableLedgerReader : ILedgerReader, IDisposable
                 }
 
                 return StructureFault(connection) is { } structure
-                    ? new LedgerDamagedException(Name, last + 1, "the entries before it are whole, but not what holds them: " + structure + ".")
+                    ? new LedgerDamagedException(Name, last + 1, "the entries before it are whole, but not what holds them: " + structure)
                     : null;
             });
         }
         catch (Exception fault) when (IsDamage(fault))
         {
-            return new LedgerDamagedException(Name, last + 1, fault.Message.TrimEnd('.') + ".", fault);
+            return new LedgerDamagedException(Name, last + 1, fault.Message, fault);
         }
         catch (DbException fault)
         {

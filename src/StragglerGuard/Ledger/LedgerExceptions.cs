@@ -51,7 +51,7 @@ public sealed class LedgerDamagedException : LedgerException
     public long FirstBadSequence { get; }
 
     private static string Say(string ledger, long firstBad, string what) => FormattableString.Invariant(
-        $"{ledger} is damaged at entry {firstBad}: {what}. Put back a copy of it, or move it away and go on with a new one; {Shown(firstBad)}");
+        $"{ledger} is damaged at entry {firstBad}: {what.TrimEnd('.')}. Put back a copy of it, or move it away and go on with a new one; {Shown(firstBad)}");
 
     private static string Shown(long firstBad) => firstBad > 1
         ? FormattableString.Invariant($"`stragglerguard history` still shows the entries 1 to {firstBad - 1}.")

@@ -52,7 +52,7 @@ public sealed class PostgresLedgerReader : DurableLedgerReader
 
     private protected override T UseRaw<T>(Func<DbConnection, T> work)
     {
-        using NpgsqlConnection connection = _source.OpenConnection();
+        using NpgsqlConnection connection = PostgresServer.Connect(_source, Name);
         return work(connection);
     }
 

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Net;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using Npgsql;
 
 namespace StragglerGuard.Ledger;
@@ -75,12 +77,20 @@ internal static class PostgresServer
         $"postgres://{(place.Username is { Length: > 0 } user ? user + "@" : "")}{place.Host}:{place.Port}/{place.Database ?? place.Username}{(place.SearchPath is { Length: > 0 } schema ? "?search path=" + schema : "")}");
 
     /// <summary>Connections for reading: few, and returned after each use.</summary>
-    public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder place) => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(place.ConnectionString)
-    {
-        Pooling = true,
-        MaxPoolSize = 4,
-        ApplicationName = Application,
-    });
+    /// <exception cref="LedgerException">What the location asks for contradicts itself.</exception>
+    public static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder place) => InWords(
+        NameOf(place),
+        () => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(place.ConnectionString)
+        {
+            Pooling = true,
+            MaxPoolSize = 4,
+            ApplicationName = Application,
+        }));
+
+    /// <summary>A connection for reading.</summary>
+    /// <exception cref="DbException">The server can't be reached, or refuses.</exception>
+    /// <exception cref="LedgerException">Nothing could be asked of it, as where a certificate's file is not there.</exception>
+    public static NpgsqlConnection Connect(NpgsqlDataSource source, string name) => InWords(name, source.OpenConnection);
 
     /// <summary>The connection that holds the claim and writes: one session for as long as it lives.</summary>
     public static NpgsqlConnection Dedicated(NpgsqlConnectionStringBuilder place)
@@ -100,7 +110,11 @@ internal static class PostgresServer
         }.ConnectionString);
         try
         {
-            connection.Open();
+            InWords(NameOf(place), () =>
+            {
+                connection.Open();
+                return connection;
+            });
 
             // A guardian whose machine is gone without a word must lose its claim within seconds: the next one waits for it. To a Unix
             // socket the server accepts these, and leaves them out. And a commit must be on the disk before it is told.
@@ -131,7 +145,7 @@ internal static class PostgresServer
 
         if (version is null)
         {
-            throw new LedgerDamagedException(name, 1, "it does not name its format.");
+            throw new LedgerDamagedException(name, 1, "it does not name its format");
         }
 
         if (version != LedgerTable.Version)
@@ -153,8 +167,30 @@ internal static class PostgresServer
     public static LedgerException Explain(string name, DbException fault) => new(
         fault is PostgresException sql
             ? $"{name}: the server says {sql.SqlState}: {sql.MessageText}."
-            : $"{name}: the server can't be reached: {fault.Message.TrimEnd('.')}.",
+            : $"{name}: the server can't be reached: {WithCause(fault)}.",
         fault);
+
+    // The client's own words often leave out why.
+    private static string WithCause(DbException fault)
+    {
+        string what = fault.Message.TrimEnd('.');
+        string why = fault.GetBaseException().Message.TrimEnd('.');
+        return what.Contains(why, StringComparison.Ordinal) ? what : $"{what}: {why}";
+    }
+
+    /// <summary>What the client itself finds wrong has no place of the ledger in its words.</summary>
+    private static T InWords<T>(string name, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or AuthenticationException
+            or ArgumentException or NotSupportedException or TimeoutException)
+        {
+            throw new LedgerException($"{name}: it can't be opened: {fault.Message.TrimEnd('.')}.", fault);
+        }
+    }
 
     // What the server shows of a session. It cuts it off after 63 bytes.
     private static string Application => string.Create(

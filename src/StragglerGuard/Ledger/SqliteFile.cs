@@ -31,7 +31,7 @@ internal static class SqliteFile
         {
             return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return full;
         }
@@ -124,7 +124,7 @@ internal static class SqliteFile
         long? version = LedgerTable.FormatVersion(connection);
         if (version is null)
         {
-            throw new LedgerDamagedException(path, 1, "it does not name its format.");
+            throw new LedgerDamagedException(path, 1, "it does not name its format");
         }
 
         if (version != LedgerTable.Version)
@@ -148,7 +148,7 @@ internal static class SqliteFile
 
     /// <summary>A fault met before any row was read.</summary>
     public static LedgerException ExplainOpening(string path, SqliteException fault) => IsDamage(fault)
-        ? new LedgerDamagedException(path, 1, fault.SqliteErrorCode == NotADatabaseCode ? "it is no SQLite file." : "SQLite can't read its tables.", fault)
+        ? new LedgerDamagedException(path, 1, fault.SqliteErrorCode == NotADatabaseCode ? "it is no SQLite file" : "SQLite can't read its tables", fault)
         : Explain(path, fault);
 
     public static LedgerException Explain(string path, DbException fault)

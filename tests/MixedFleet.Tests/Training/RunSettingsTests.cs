@@ -32,6 +32,15 @@ public sealed class RunSettingsTests : IDisposable
         settings.ResumedFrom.Should().BeNull();
     }
 
+    [Theory]
+    [InlineData("postgres://guard:hunter2@db.example/fleet")]
+    [InlineData("Host=db.example;Database=fleet;Password=hunter2")]
+    public void Ledger_InADatabase_IsTaken(string place) => Good("--ledger", place).LedgerPath.Should().Be(place);
+
+    [Fact]
+    public void Ledger_ThatIsNone_IsRefusedWithoutBeingShown() => Errors("--ledger", "mysql://guard:hunter2@db.example/fleet").Should().Equal(
+        "--ledger: The ledger's location begins with 'mysql://', which is not known: it is a file, sqlite:FILE or postgres://….");
+
     [Fact]
     public void Words_LeftOut_HaveTheirDefaults()
     {

@@ -46,6 +46,41 @@ public sealed class GuardianActorTests
         folder.Delete(recursive: true);
     }
 
+    [Theory]
+    [InlineData("{0}/nowhere/decisions", "ledger.location: {0}/nowhere/decisions: its folder is not there")]
+    [InlineData("{0}/text", "ledger.location: {0}/text is damaged at entry 1: it is no SQLite file. Put back a copy")]
+    [InlineData("postgres://guard@127.0.0.1:1/fleet", "ledger.location: postgres://guard@127.0.0.1:1/fleet: the server can't be reached: Failed to connect")]
+    public async Task Guardian_WhoseLedgerCantBeUsed_NamesItAndSaysThatItTriesAgain(string location, string trouble)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("stragglerguard-unusable-");
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "text"), string.Concat(Enumerable.Repeat("not a database\n", 100)));
+        var options = new StragglerGuardOptions { Ledger = new LedgerSection { Location = location.Replace("{0}", folder.FullName, StringComparison.Ordinal) } };
+        var asked = new SemaphoreSlim(0);
+        using var instruments = new GuardInstruments();
+        var post = new GuardianPost(instruments, () =>
+        {
+            asked.Release();
+            return GuardParts.Open(options, membership: null);
+        });
+        var said = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        post.Complained += complaint => said.TrySetResult(complaint);
+        using ActorSystem system = ActorSystem.Create("unusable", "akka.loglevel = OFF");
+        system.ActorOf(Props.Create(() => new GuardianActor(post)));
+
+        string complaint = await said.Task.WaitAsync(Patience.Limit);
+
+        complaint.Should().StartWith(trouble.Replace("{0}", folder.FullName, StringComparison.Ordinal))
+            .And.EndWith("; the guardian tries again every second").And.NotContain("..").And.NotContain("Exception");
+        for (int time = 1; time <= 3; time++)
+        {
+            (await asked.WaitAsync(Patience.Limit)).Should().BeTrue($"it is the {time}. time that it tries");
+        }
+
+        await system.Terminate();
+        await post.ReleasedAsync().WaitAsync(Patience.Limit);
+        folder.Delete(recursive: true);
+    }
+
     /// <summary>A ledger that is had when the test says so.</summary>
     private sealed class Claim(StragglerGuardOptions options)
     {

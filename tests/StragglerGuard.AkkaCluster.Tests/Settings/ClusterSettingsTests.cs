@@ -52,7 +52,8 @@ public sealed class ClusterSettingsTests : IDisposable
             Guardian with { Host = "?", BindAddress = "?", Guardians = "", Port = null, KeyFile = "key.pem" }, ClusterRole.Guardian);
 
         outcome.Problems.Select(problem => problem.Split(':')[0]).Should().Equal(
-            "cluster.host", "cluster.bindAddress", "cluster.guardians", "cluster.port", "cluster.certificateFile", "cluster.authorityFile");
+            "cluster.host", "cluster.bindAddress", "cluster.guardians", "cluster.port", "cluster.certificateFile", "cluster.authorityFile",
+            "cluster.keyFile");
     }
 
     [Theory]
@@ -88,9 +89,10 @@ public sealed class ClusterSettingsTests : IDisposable
         ClusterSettingsOutcome outcome = Read(
             Guardian with { CertificateFile = "/nowhere/c.pem", KeyFile = "/nowhere/k.pem", AuthorityFile = "/nowhere/a.pem" }, ClusterRole.Guardian);
 
-        outcome.Problems.Should().HaveCount(2, "a key without its certificate says nothing");
-        outcome.Problems.Should().Contain(p => p.StartsWith("cluster.certificateFile: /nowhere/c.pem can't be read: "));
-        outcome.Problems.Should().Contain(p => p.StartsWith("cluster.authorityFile: /nowhere/a.pem can't be read: "));
+        outcome.Problems.Should().SatisfyRespectively(
+            problem => problem.Should().StartWith("cluster.certificateFile: /nowhere/c.pem can't be read: "),
+            problem => problem.Should().StartWith("cluster.keyFile: /nowhere/k.pem can't be read: "),
+            problem => problem.Should().StartWith("cluster.authorityFile: /nowhere/a.pem can't be read: "));
     }
 
     [Fact]

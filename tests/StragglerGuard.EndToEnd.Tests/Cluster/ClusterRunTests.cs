@@ -35,6 +35,18 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
     }
 
     [LinuxFact]
+    public async Task Guardians_ThatTheOptionsNameAndThatDontAnswer_AreWaitedForInSoManyWords()
+    {
+        string options = _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:1" } }""");
+        await using SampleRun run = SampleRun.Start(log, _folder, "--fabric", "akka", "--options", options);
+
+        (await run.NextLineAsync("waiting")).Should().Be("waiting for the guardians at 127.0.0.1:1, 60 s at most");
+        MarkedProcesses.Signal(run.Pid, MarkedProcesses.Terminate).Should().BeTrue();
+
+        (await run.EndAsync(TimeSpan.FromSeconds(10))).ExitCode.Should().Be(130);
+    }
+
+    [LinuxFact]
     public async Task Guardian_ThatDecides_Killed_IsFollowedAndTheRunEndsWithWhatBothDecided()
     {
         await using SampleRun run = SampleRun.Start(
@@ -99,6 +111,6 @@ public sealed partial class ClusterRunTests(ITestOutputHelper log) : IDisposable
     private static async Task<int> DecidingAsync(SampleRun run) => int.Parse(
         ProcessNumber().Match(await run.NextLineAsync("* the guardian ")).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@" process (\d+) since ")]
+    [GeneratedRegex(@" process (\d+) since .* \(guardian [0-2]\) decides$")]
     private static partial Regex ProcessNumber();
 }

@@ -104,14 +104,33 @@ public sealed class BadInputTests(ITestOutputHelper log) : IDisposable
             $"--metrics-port {port}: Can't listen on 127.0.0.1:{port}: the port is in use.");
     }
 
+    [Fact]
+    public Task Ledger_OnAServerThatIsNotThere_IsRefusedWithoutItsPassword() => HoldsAsync(
+        ["--ledger", "postgres://guard:hunter2@127.0.0.1:1/fleet"],
+        "--ledger postgres://guard@127.0.0.1:1/fleet: postgres://guard@127.0.0.1:1/fleet: the server can't be reached: Failed to connect");
+
+    [Fact]
+    public Task Actuators_ThatCantBeMade_AreRefusedWithTheFile() => HoldsAsync(
+        ["--options", _folder.Write("webhook.json", """{ "actuators": { "use": "webhook" } }""")],
+        "webhook.json: actuators.webhook.url: is needed", "webhook.json: actuators.webhook: needs either secretFile or secretVariable");
+
 #if FULLSTACK
+    [Fact]
+    public Task Cluster_WhoseFilesAreMissing_IsToldEveryOneWithTheOptionsFile() => HoldsAsync(
+        [
+            "--fabric", "akka", "--options",
+            _folder.Write("tls.json", """{ "cluster": { "guardians": "127.0.0.1:7100", "certificateFile": "no.crt", "keyFile": "no.key", "authorityFile": "no.ca" } }"""),
+        ],
+        "tls.json: cluster.certificateFile: no.crt can't be read: ", "tls.json: cluster.keyFile: no.key can't be read: ",
+        "tls.json: cluster.authorityFile: no.ca can't be read: ");
+
     [Fact]
     public Task Guardians_OfTheirOwn_ServeNoPageAndTakeNoLedgerOfSomebodyElses() => HoldsAsync(
         [
             "--fabric", "akka", "--metrics-port", "9000", "--ledger", "mine",
             "--options", _folder.Write("theirs.json", """{ "cluster": { "guardians": "127.0.0.1:7100" } }"""),
         ],
-        "--metrics-port 9000: with --fabric akka every guardian has a page of its own",
+        "--metrics-port 9000: with --fabric akka every guardian has a page of its own: say metrics.port in the file of each",
         "--ledger mine: the guardians that theirs.json names (cluster.guardians) have a ledger of their own");
 #else
     [Fact]

@@ -103,6 +103,8 @@ public sealed class OptionsReaderTests
 
     [Theory]
     [InlineData("{ \"Mode\": \"act\" }", "t:1:3: Mode: is no key of the options: did you mean \"mode\"?")]
+    [InlineData("{ \"jop\": \"a\" }", "t:1:3: jop: is no key of the options: did you mean \"job\"?")]
+    [InlineData("{ \"foo\": 1 }", "t:1:3: foo: is no key of the options: allowed are job, mode, agent, guardian, detection, policy, mitigation, collectives, metrics, ledger, actuators, cluster")]
     [InlineData("{ \"agent\": null }", "t:1:12: agent: found null, allowed is an object")]
     [InlineData("{ \"mode\": 2 }", "t:1:11: mode: found 2, allowed is one of \"observe\", \"advise\", \"act\"")]
     [InlineData("{ \"mode\": \"Act\" }", "t:1:11: mode: found \"Act\", allowed is one of \"observe\", \"advise\", \"act\"")]
@@ -182,6 +184,7 @@ public sealed class OptionsReaderTests
             Policy = new PolicySection { MinGain = double.NaN },
             Agent = new AgentSection { RingSlots = 100 },
             Metrics = null!,
+            Cluster = new ClusterSection { Host = "", Guardians = "a\nb" },
         });
 
         outcome.Options.Should().BeNull();
@@ -190,7 +193,9 @@ public sealed class OptionsReaderTests
             "options: mode: found 9, allowed is one of \"observe\", \"advise\", \"act\"",
             "options: agent.ringSlots: found 100, allowed is a power of two from 64 to 4194304",
             "options: policy.minGain: found NaN, allowed is a number from 0 to 0.99",
-            "options: metrics: found null, allowed is an object");
+            "options: metrics: found null, allowed is an object",
+            "options: cluster.host: found \"\", allowed is a text of 1 to 253 characters without control characters",
+            "options: cluster.guardians: found \"a\\nb\", allowed is hosts with their ports, each once and 9 at most, such as \"guardian-0:4053, guardian-1:4053, guardian-2:4053\"");
     }
 
     [Fact]

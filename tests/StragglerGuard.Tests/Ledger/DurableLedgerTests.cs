@@ -110,7 +110,7 @@ public abstract class DurableLedgerTests : DecisionLedgerTests, IDisposable
         {
             LedgerDamagedException fault = open.Should().Throw<LedgerDamagedException>().Which;
             fault.FirstBadSequence.Should().Be(firstBad);
-            fault.Message.Should().Contain($"damaged at entry {firstBad}").And.Contain("Put back a copy");
+            fault.Message.Should().Contain($"damaged at entry {firstBad}").And.Contain(". Put back a copy").And.NotContain("..");
         }
 
         var (entries, damage) = location.ReadIntact();

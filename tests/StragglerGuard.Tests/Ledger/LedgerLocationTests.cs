@@ -65,6 +65,17 @@ public sealed class LedgerLocationTests
             .Which.ToString().Should().NotContain("hunter2");
     }
 
+    [Fact]
+    public void Server_ThatIsAskedForAContradiction_IsNamed()
+    {
+        LedgerLocation location = LedgerLocation.Parse("Host=127.0.0.1;Port=1;Database=x;SSL Mode=Disable;SSL Negotiation=Direct;Password=" + Secret);
+
+        foreach (Action open in new Action[] { () => location.Open().Dispose(), () => location.OpenRead().Dispose() })
+        {
+            open.Should().Throw<LedgerException>().WithMessage("postgres://127.0.0.1:1/x: it can't be opened: SSL Mode *").Which.ToString().Should().NotContain("hunter2");
+        }
+    }
+
     [Theory]
     [InlineData("Host=127.0.0.1;Port=1;Database=x;Username=guard;Password=" + Secret)]
     [InlineData("postgres://guard:" + SecretInUri + "@127.0.0.1:1/x")]
@@ -75,7 +86,7 @@ public sealed class LedgerLocationTests
         foreach (Action open in new Action[] { () => location.Open().Dispose(), () => location.OpenRead().Dispose() })
         {
             LedgerException fault = open.Should().Throw<LedgerException>().Which;
-            fault.Message.Should().StartWith("postgres://guard@127.0.0.1:1/x: the server can't be reached");
+            fault.Message.Should().StartWith("postgres://guard@127.0.0.1:1/x: the server can't be reached: Failed to connect to 127.0.0.1:1: ", "the reason follows");
             fault.ToString().Should().NotContain("hunter2");
         }
     }

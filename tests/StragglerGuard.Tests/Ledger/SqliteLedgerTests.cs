@@ -216,7 +216,7 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         {
             LedgerDamagedException fault = open.Should().Throw<LedgerDamagedException>().Which;
             fault.FirstBadSequence.Should().BeInRange(1, 21);
-            fault.Message.Should().Contain("Put back a copy of it, or move it away and go on with a new one").And.Contain(path);
+            fault.Message.Should().Contain(". Put back a copy of it, or move it away and go on with a new one").And.Contain(path).And.NotContain("..");
         }
     }
 
@@ -245,7 +245,7 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         string text = string.Concat(Enumerable.Repeat("not a database\n", 100));
         File.WriteAllText(path, text);
 
-        FluentActions.Invoking(() => SqliteLedger.Open(path)).Should().Throw<LedgerDamagedException>().WithMessage("*no SQLite file*no entry of it can be shown*");
+        FluentActions.Invoking(() => SqliteLedger.Open(path)).Should().Throw<LedgerDamagedException>().WithMessage("*no SQLite file. Put back*no entry of it can be shown*");
         FluentActions.Invoking(() => SqliteLedgerReader.Open(path)).Should().Throw<LedgerDamagedException>();
         File.ReadAllText(path).Should().Be(text);
     }
@@ -256,7 +256,7 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         FluentActions.Invoking(() => SqliteLedgerReader.Open(NewPath())).Should().Throw<LedgerException>().WithMessage("*there is no such ledger*");
         FluentActions.Invoking(() => SqliteLedger.Open(_folder.FullName)).Should().Throw<LedgerException>().WithMessage("*is a folder*");
         FluentActions.Invoking(() => SqliteLedgerReader.Open(_folder.FullName)).Should().Throw<LedgerException>().WithMessage("*is a folder*");
-        FluentActions.Invoking(() => SqliteLedger.Open(Path.Combine(_folder.FullName, "nowhere", "x"))).Should().Throw<LedgerException>().WithMessage("*its folder is not there*");
+        FluentActions.Invoking(() => SqliteLedger.Open(Path.Combine(_folder.FullName, "nowhere", "x"))).Should().Throw<LedgerException>().WithMessage($"{_folder.FullName}*: its folder is not there*");
         string empty = NewPath();
         File.WriteAllBytes(empty, []);
         FluentActions.Invoking(() => SqliteLedgerReader.Open(empty)).Should().Throw<LedgerException>().WithMessage("*no ledger was begun*");

@@ -111,7 +111,8 @@ internal sealed class ClusterGuard : IRunGuard
 
             if (fault is ArgumentException or EndpointUnavailableException)
             {
-                throw new GuardUnavailableException(fault.Message, CommandLine.ExitCodes.BadInput);
+                throw new GuardUnavailableException(
+                    CommandLine.OptionFaults.Say(settings.OptionsFile, fault), CommandLine.ExitCodes.BadInput);
             }
 
             throw;
@@ -122,6 +123,12 @@ internal sealed class ClusterGuard : IRunGuard
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         limit.CancelAfter(StartLimit);
+        if (_processes is null)
+        {
+            await Console.Out.WriteLineAsync(
+                FormattableString.Invariant($"waiting for the guardians at {Place.Guardians}, {StartLimit.TotalSeconds:0} s at most")).ConfigureAwait(false);
+        }
+
         try
         {
             await Task.WhenAny(_found.Task, _processes?.AllGivenUp ?? _found.Task).WaitAsync(limit.Token).ConfigureAwait(false);
@@ -192,7 +199,7 @@ internal sealed class ClusterGuard : IRunGuard
 
     private void Note(string? guardian)
     {
-        _lines.Say(guardian is null ? "* no guardian decides now" : $"* the guardian {guardian} decides");
+        _lines.Say(guardian is null ? "* no guardian decides now" : $"* the guardian {GuardianLabel.Of(guardian, _processes?.Pids)} decides");
         if (guardian is not null)
         {
             _found.TrySetResult();
