@@ -63,7 +63,7 @@ public sealed class DroppedReportsTests : IDisposable
     {
         using var exposition = new TextExposition(_instruments.Meter, maxSeries: 100);
         var page = new ArrayBufferWriter<byte>();
-        await exposition.WriteAsync(page, default);
+        await ((IMetricsPage)exposition).WriteAsync(page, default);
         return Encoding.UTF8.GetString(page.WrittenSpan);
     }
 }

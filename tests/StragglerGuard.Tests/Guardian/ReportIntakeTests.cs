@@ -341,11 +341,17 @@ public sealed class ReportIntakeTests : IDisposable
         public AppendOutcome Append(long expectedSequence, DateTimeOffset at, LedgerDecision decision) =>
             _entries.Append(expectedSequence, at, decision);
 
-        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1)
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence = 1) => Answer(() => _entries.Read(fromSequence));
+
+        public IReadOnlyList<LedgerEntry> Read(long fromSequence, int entriesMax) => Answer(() => _entries.Read(fromSequence, entriesMax));
+
+        public IReadOnlyList<LedgerEntry> ReadJob(JobId job) => Answer(() => _entries.ReadJob(job));
+
+        private IReadOnlyList<LedgerEntry> Answer(Func<IReadOnlyList<LedgerEntry>> read)
         {
             Reads++;
             NowNs += AnswerNs;
-            return IsSilent ? throw new LedgerException("nobody answers") : _entries.Read(fromSequence);
+            return IsSilent ? throw new LedgerException("nobody answers") : read();
         }
     }
 }
