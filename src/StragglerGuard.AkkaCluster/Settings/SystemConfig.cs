@@ -90,7 +90,7 @@ internal static class SystemConfig
           }
           coordinated-shutdown {
             default-phase-timeout = 3 s
-            phases.cluster-exiting.timeout = 5 s
+            phases.cluster-exiting.timeout = 3 s
             exit-clr = off
             run-by-clr-shutdown-hook = off
             terminate-actor-system = on

@@ -199,6 +199,11 @@ internal sealed class ClusterGuard : IRunGuard
 
     private void Note(string? guardian)
     {
+        if (_processes is not null)
+        {
+            _processes.Deciding = guardian ?? _processes.Deciding;
+        }
+
         _lines.Say(guardian is null ? "* no guardian decides now" : $"* the guardian {GuardianLabel.Of(guardian, _processes?.Pids)} decides");
         if (guardian is not null)
         {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MixedFleet.Cluster.Actors;
 
 /// <summary>What a guardian is called on the display: its name in the ledger, and its number where it is one of the launcher's own.</summary>
@@ -10,7 +12,7 @@ internal static class GuardianLabel
     {
         foreach (string one in own?.Split(", ") ?? [])
         {
-            if (one.Split(": ") is [var number, { Length: > 0 } pid] && guardian.Contains($" process {pid} since ", StringComparison.Ordinal))
+            if (one.Split(": ") is [var number, { Length: > 0 } pid] && IsOf(guardian, pid))
             {
                 return $"{guardian} ({number})";
             }
@@ -18,4 +20,11 @@ internal static class GuardianLabel
 
         return guardian;
     }
+
+    /// <summary>Whether a guardian is that of a process of this machine.</summary>
+    /// <param name="guardian">Its name in the ledger; null: nobody's.</param>
+    /// <param name="pid">The process.</param>
+    public static bool IsOf(string? guardian, int pid) => IsOf(guardian, pid.ToString(CultureInfo.InvariantCulture));
+
+    private static bool IsOf(string? guardian, string pid) => guardian?.Contains($" process {pid} since ", StringComparison.Ordinal) ?? false;
 }

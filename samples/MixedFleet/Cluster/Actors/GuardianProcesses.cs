@@ -16,10 +16,10 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     public const int Count = 3;
 
     /// <summary>
-    /// How long they may take to leave in order, once the job is over. Where all leave there is nobody to hand over to, and what they decided
-    /// stands in the ledger: the rest is not worth a user's time.
+    /// How long those that stand by may take to leave in order, once the job is over, and then the one that decides. What they decided stands in the
+    /// ledger: more is not worth a user's time.
     /// </summary>
-    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(2);
 
     private readonly Func<Process?> _program;
     private readonly Func<int, string, GuardianAssignment> _assign;
@@ -43,6 +43,9 @@ internal sealed class GuardianProcesses : IAsyncDisposable
     /// <summary>Their processes, as they were started.</summary>
     public string Pids => string.Join(
         ", ", _children.Select((child, index) => string.Create(CultureInfo.InvariantCulture, $"guardian {index}: {child?.Pid}")));
+
+    /// <summary>The name in the ledger of the one that decides; null where none is known to.</summary>
+    public string? Deciding { get; set; }
 
     /// <summary>Completes when none of them is worth another start.</summary>
     public Task AllGivenUp => _keeping;
@@ -79,21 +82,35 @@ internal sealed class GuardianProcesses : IAsyncDisposable
         {
             await _closing.CancelAsync().ConfigureAwait(false);
             await _keeping.ConfigureAwait(false);
-            foreach (GuardianChild? child in _children)
-            {
-                child?.EndInput();
-            }
 
-            await Task.WhenAll(_children.OfType<GuardianChild>().Select(child => child.Exited)).WaitAsync(LeaveLimit).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // They are ended below.
+            // The one that decides last: it would hand over to one that is about to leave, too.
+            GuardianChild[] all = [.. _children.OfType<GuardianChild>()];
+            await LeaveAsync([.. all.Where(child => !Decides(child))]).ConfigureAwait(false);
+            await LeaveAsync([.. all.Where(Decides)]).ConfigureAwait(false);
         }
         finally
         {
             EndChildren();
             _closing.Dispose();
+        }
+    }
+
+    private bool Decides(GuardianChild child) => GuardianLabel.IsOf(Deciding, child.Pid);
+
+    private static async Task LeaveAsync(IReadOnlyList<GuardianChild> children)
+    {
+        foreach (GuardianChild child in children)
+        {
+            child.EndInput();
+        }
+
+        try
+        {
+            await Task.WhenAll(children.Select(child => child.Exited)).WaitAsync(LeaveLimit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Whoever is left is ended after all.
         }
     }
 
