@@ -53,7 +53,10 @@ internal static class ReportText
 
         foreach (PlanLine plan in report.Plans)
         {
-            string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms") : "unknown";
+            double? graded = report.Mitigations.FirstOrDefault(taken => taken.Epoch == plan.Epoch)?.RealisedRatio;
+            string realised = plan.RealisedStepSeconds is { } seconds ? Say($"{seconds * 1e3:0.0} ms")
+                : graded is not null ? $"{Ratio(graded)} of the throughput before"
+                : "unknown";
             string since = plan.EffectiveStep is { } first ? Say($"in force from {first}")
                 : plan.InForceByStep is { } seen ? Say($"in force by step {seen} at the latest")
                 : "in force from never";
@@ -138,10 +141,14 @@ internal static class ReportText
         RankLine slowest = ranks.MaxBy(rank => rank.SecondsPerMicroBatch)!;
         double ratio = slowest.SecondsPerMicroBatch!.Value / fastest.SecondsPerMicroBatch!.Value;
         int[] alike = [.. ranks.Where(rank => rank.DeviceClass == slowest.DeviceClass).Select(rank => rank.Rank)];
+
+        // Of a class in which all who are as slow were found at fault it can't be told.
+        bool isByClass = ranks.Any(rank => alike.Contains(rank.Rank) && rank.SecondsPerMicroBatch * 1.1 >= slowest.SecondsPerMicroBatch
+            && report.Verdicts.All(verdict => verdict.Rank != rank.Rank));
         return ratio < 1.1 || slowest.DeviceClass == fastest.DeviceClass
             ? null
             : Say(
-                $"  {(alike.Length == 1 ? "rank" : "ranks")} {Numbers(alike)} ({slowest.DeviceClass}) {(alike.Length == 1 ? "holds" : "hold")} an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}){(report.Verdicts.Any(verdict => alike.Contains(verdict.Rank)) ? "" : "; slow by class, not by fault")}");
+                $"  {(alike.Length == 1 ? "rank" : "ranks")} {Numbers(alike)} ({slowest.DeviceClass}) {(alike.Length == 1 ? "holds" : "hold")} an even deal back: {slowest.SecondsPerMicroBatch * 1e3:0.0} ms per micro-batch, ×{ratio:0.00} of rank {fastest.Rank} ({fastest.DeviceClass}){(isByClass ? "; slow by class, not by fault" : "")}");
     }
 
     /// <summary>0–3, 7: runs of ranks in short.</summary>
