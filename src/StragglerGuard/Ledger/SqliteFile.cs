@@ -81,6 +81,20 @@ internal static class SqliteFile
         }
     }
 
+    /// <summary>
+    /// Refuses a file that was emptied, or is gone, while its log is still there: SQLite would begin it anew, and throw the log away. A ledger's
+    /// file has its tables before it has a log.
+    /// </summary>
+    /// <exception cref="LedgerDamagedException">It is such a file.</exception>
+    public static void RefuseEmptied(string path)
+    {
+        var log = new FileInfo(path + "-wal");
+        if (log is { Exists: true, Length: > 0 } && (new FileInfo(path) is { Exists: false } or { Length: 0 }))
+        {
+            throw new LedgerDamagedException(path, 1, $"it is empty or gone, but its log {log.Name} is not");
+        }
+    }
+
     /// <summary>Whether nothing was ever written to the file.</summary>
     public static bool IsEmpty(SqliteConnection connection) => Number(connection, "SELECT COUNT(*) FROM sqlite_master") == 0;
 

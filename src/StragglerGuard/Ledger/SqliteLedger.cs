@@ -57,6 +57,7 @@ public sealed class SqliteLedger : DurableLedger
         try
         {
             claim = LedgerFileClaim.Take(full);
+            SqliteFile.RefuseEmptied(full);
             connection = SqliteFile.Connect(full, SqliteOpenMode.ReadWriteCreate);
             if (SqliteFile.IsEmpty(connection))
             {

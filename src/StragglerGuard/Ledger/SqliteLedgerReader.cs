@@ -42,6 +42,7 @@ public sealed class SqliteLedgerReader : DurableLedgerReader
         SqliteConnection? connection = null;
         try
         {
+            SqliteFile.RefuseEmptied(full);
             connection = SqliteFile.ConnectToRead(full);
             if (SqliteFile.IsEmpty(connection))
             {

@@ -153,6 +153,31 @@ public sealed class SqliteLedgerTests : DurableLedgerTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void File_EmptiedOrGoneBesideItsLog_IsRefusedAndTheLogIsKept(bool isThere)
+    {
+        string path = NewPath();
+        string copy = NewPath();
+        using (SqliteLedger ledger = SqliteLedger.Open(path))
+        {
+            Fill(ledger, 3);
+            File.WriteAllBytes(copy + "-wal", ReadShared(path + "-wal"));
+        }
+
+        if (isThere)
+        {
+            File.WriteAllBytes(copy, []);
+            FluentActions.Invoking(() => SqliteLedgerReader.Open(copy)).Should().Throw<LedgerDamagedException>();
+        }
+
+        long log = LogLength(copy + "-wal");
+        FluentActions.Invoking(() => SqliteLedger.Open(copy)).Should().Throw<LedgerDamagedException>()
+            .WithMessage($"{copy} is damaged at entry 1: it is empty or gone, but its log {Path.GetFileName(copy)}-wal is not. *");
+        LogLength(copy + "-wal").Should().Be(log).And.BePositive();
+    }
+
     [Fact]
     public void File_WithAnyByteChanged_IsRefusedOrSaysTheSame()
     {
