@@ -202,7 +202,7 @@ public sealed class SlurmCluster : IAsyncLifetime, IDisposable
             MpiDefault=none
             SelectType=select/cons_tres
             SlurmdParameters=config_overrides
-            ReturnToService=2
+            ReturnToService=1
             KillWait=1
             JobAcctGatherType=jobacct_gather/none
             AccountingStorageType=accounting_storage/none
