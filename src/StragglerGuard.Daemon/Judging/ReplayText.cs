@@ -80,7 +80,7 @@ internal static class ReplayText
         {
             RecordedRank recorded = job.Ranks[rank.Rank.Value];
             yield return Say(
-                $"{recorded.Number,4}  {recorded.DeviceClass,-10}  {recorded.Stage,5}  {Millis(rank.SecondsPerMicroBatch),13}  {Millis(rank.LagP50Seconds),8}  {Millis(rank.LagP95Seconds),8}  {Percent(rank.LastShare),5}  {rank.WaitCausedSeconds,9:0.00} s");
+                $"{recorded.Number,4}  {recorded.DeviceClass,-10}  {recorded.Stage,5}  {Millis(rank.SecondsPerMicroBatch),13}  {Millis(rank.LagP50Seconds),8}  {Millis(rank.LagP95Seconds),8}  {Percent(rank.LastShare),5}  {(rank.WaitCausedSeconds is { } wait ? Say($"{wait:0.00} s") : "unknown"),11}");
         }
 
         if (status.Ranks.Count > RanksShown)
