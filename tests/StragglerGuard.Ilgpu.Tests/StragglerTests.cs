@@ -55,12 +55,15 @@ public sealed class StragglerTests
 
             for (var step = 0; step < Steps; step++)
             {
+                MicroBatchRange work = rank.BeginStep();
                 if (inTurn)
                 {
+                    // Not its device's time.
+                    rank.BeginDataWait();
                     turns[transport.Rank.Value].Wait(TimeSpan.FromSeconds(30)).Should().BeTrue();
+                    rank.EndDataWait();
                 }
 
-                MicroBatchRange work = rank.BeginStep();
                 for (var k = 0; k < work.Count; k++)
                 {
                     // In the rank's own stream: in another of a GPU that all ranks share they would take from all alike.
@@ -72,9 +75,9 @@ public sealed class StragglerTests
                     device.Gemm(MatrixOperation.None, MatrixOperation.None, order, order, order, 1f, a.All, b.All, 1f, gradients.All);
                 }
 
-                if (!byDeviceClock)
+                if (!byDeviceClock || inTurn)
                 {
-                    // What a step computed is there when the host times it.
+                    // What a step computed is there when the host times it, and when it is the next one's turn.
                     gradients.Download(seen);
                 }
 
