@@ -30,7 +30,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
     private readonly bool _ownsSystem;
     private readonly Props _wayProps;
     private readonly Action<string> _onSaid;
-    private readonly Refusals _refusals = new();
+    private readonly Refusals _refusals;
     private readonly Lock _gate = new();
     private readonly List<AgentPort> _ports = [];
     private readonly List<RankCrew> _crews = [];
@@ -43,8 +43,9 @@ public sealed class AkkaAgentFabric : IAgentFabric
     private bool _isClosed;
 
     /// <summary>Uses a system of somebody else's.</summary>
-    private AkkaAgentFabric(ActorSystem system, Props way)
+    private AkkaAgentFabric(ActorSystem system, Props way, Refusals refusals)
     {
+        _refusals = refusals;
         _system = system;
         _wayProps = way;
         _onSaid = static _ => { };
@@ -53,19 +54,21 @@ public sealed class AkkaAgentFabric : IAgentFabric
     }
 
     /// <summary>Has a system of its own, which was just started.</summary>
-    private AkkaAgentFabric(ActorSystem system, Props way, ClusterSettings settings, Action<string> onSaid)
-        : this(system, way)
+    private AkkaAgentFabric(ActorSystem system, Props way, Refusals refusals, Func<ActorSystem>? again, Action<string> onSaid)
+        : this(system, way, refusals)
     {
         _ownsSystem = true;
         _onSaid = onSaid;
-        _return = settings.Role == ClusterRole.AgentMember ? new MemberReturn(settings, system, TryCarry, Say) : null;
+        _return = again is null ? null : new MemberReturn(again, system, TryCarry, Say);
     }
 
     /// <summary>How long <see cref="DisposeAsync"/> takes at most.</summary>
     /// <value>5 s.</value>
     public static TimeSpan EndLimit { get; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Messages that came and could not be read: damaged, unknown, or of a newer program. They are ignored.</summary>
+    /// <summary>
+    /// Messages that came and could not be read, damaged, unknown, or of a newer program, and connections and frames that were refused. They are ignored.
+    /// </summary>
     public long MessagesRefused => _refusals.Total;
 
     /// <summary>Why the last message was refused; null while none was.</summary>
@@ -123,8 +126,10 @@ public sealed class AkkaAgentFabric : IAgentFabric
         bool isMember = options.Cluster.Agents == AgentMembership.Members;
         ClusterSettings settings = ClusterSettings.ReadOrThrow(options, isMember ? ClusterRole.AgentMember : ClusterRole.AgentClient);
         Action<string> said = onSaid ?? (static _ => { });
+        var refusals = new Refusals();
+        Func<ActorSystem> start = () => GuardActorSystem.Create(settings, said, refusals.Count);
         return new AkkaAgentFabric(
-            GuardActorSystem.Create(settings, said), isMember ? MemberProps() : ClientProps([.. settings.Guardians]), settings, said);
+            start(), isMember ? MemberProps() : ClientProps([.. settings.Guardians]), refusals, isMember ? start : null, said);
     }
 
     /// <summary>
@@ -140,7 +145,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         IActorRefProvider provider = ((ExtendedActorSystem)system).Provider;
         if (provider is IClusterActorRefProvider)
         {
-            return new AkkaAgentFabric(system, MemberProps());
+            return new AkkaAgentFabric(system, MemberProps(), new Refusals());
         }
 
         if (provider is not IRemoteActorRefProvider)
@@ -153,7 +158,7 @@ public sealed class AkkaAgentFabric : IAgentFabric
         Address[] guardians =
             [.. options.Cluster.GuardianEndpoints.Select(guardian => Address.Parse(SystemConfig.AddressOf(guardian, isEncrypted)))];
         return guardians.Length > 0
-            ? new AkkaAgentFabric(system, ClientProps(guardians))
+            ? new AkkaAgentFabric(system, ClientProps(guardians), new Refusals())
             : throw new ArgumentException("cluster.guardians: empty; at least one guardian is needed, as host:port", nameof(options));
     }
 

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster;
 using StragglerGuard.AkkaCluster.Settings;
-using ClusterSettings = StragglerGuard.AkkaCluster.Settings.ClusterSettings;
 
 namespace StragglerGuard.AkkaCluster.Agents;
 
@@ -17,7 +16,7 @@ internal sealed class MemberReturn : IDisposable
 
     private static readonly TimeSpan s_pauseMax = TimeSpan.FromSeconds(5);
 
-    private readonly ClusterSettings _settings;
+    private readonly Func<ActorSystem> _again;
     private readonly Func<ActorSystem, bool> _onBegun;
     private readonly Action<string> _onSaid;
     private readonly CancellationTokenSource _closing = new();
@@ -27,13 +26,13 @@ internal sealed class MemberReturn : IDisposable
     private string? _lastTrouble;
 
     /// <summary>Begins to watch.</summary>
-    /// <param name="settings">Of the system, and of those after it.</param>
+    /// <param name="again">Starts another system like it.</param>
     /// <param name="system">Just started.</param>
     /// <param name="onBegun">Has the next system carry the agents; false where there are none to carry any more, and the system is to end.</param>
     /// <param name="onSaid">Told, in a sentence each, when this process was put out, and when it is back. Does not throw.</param>
-    public MemberReturn(ClusterSettings settings, ActorSystem system, Func<ActorSystem, bool> onBegun, Action<string> onSaid)
+    public MemberReturn(Func<ActorSystem> again, ActorSystem system, Func<ActorSystem, bool> onBegun, Action<string> onSaid)
     {
-        _settings = settings;
+        _again = again;
         _onBegun = onBegun;
         _onSaid = onSaid;
         _system = system;
@@ -82,7 +81,7 @@ internal sealed class MemberReturn : IDisposable
         try
         {
             await Task.Delay(pause, _closing.Token).ConfigureAwait(false);
-            system = GuardActorSystem.Create(_settings, _onSaid);
+            system = _again();
             if (_onBegun(system))
             {
                 _system = system;
