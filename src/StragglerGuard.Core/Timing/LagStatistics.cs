@@ -19,7 +19,6 @@ public readonly record struct LagSummary(
 /// </remarks>
 public sealed class LagStatistics
 {
-    private const long NotJudged = -1;
     private const int Nobody = -1;
 
     private readonly long[] _lagNs;
@@ -42,8 +41,9 @@ public sealed class LagStatistics
         ArgumentOutOfRangeException.ThrowIfLessThan(windowSteps, 1);
         Ranks = ranks;
         WindowSteps = windowSteps;
+
+        // Not written yet: for many ranks that is memory by the hundred megabytes, and the system hands it out as it is touched.
         _lagNs = new long[checked(ranks * windowSteps)];
-        Array.Fill(_lagNs, NotJudged);
         _last = new int[windowSteps];
         Array.Fill(_last, Nobody);
         _waitNs = new long[windowSteps];
@@ -81,9 +81,9 @@ public sealed class LagStatistics
 
         // A row a rank, so that a percentile reads one contiguous stretch.
         int entry = slot;
-        for (int rank = 0; rank < lagNs.Length; rank++, entry += WindowSteps)
+        for (int rank = 0; isJudged && rank < lagNs.Length; rank++, entry += WindowSteps)
         {
-            _lagNs[entry] = isLate ? lagNs[rank] : isJudged ? 0 : NotJudged;
+            _lagNs[entry] = isLate ? lagNs[rank] : 0;
         }
 
         if (sample.LastArriver is Rank last)
@@ -103,11 +103,12 @@ public sealed class LagStatistics
         ArgumentOutOfRangeException.ThrowIfNegative(rank.Value, nameof(rank));
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank.Value, Ranks, nameof(rank));
         int count = 0;
-        foreach (long lagNs in _lagNs.AsSpan(rank.Value * WindowSteps, WindowSteps))
+        ReadOnlySpan<long> row = _lagNs.AsSpan(rank.Value * WindowSteps, WindowSteps);
+        for (int slot = 0; slot < row.Length; slot++)
         {
-            if (lagNs != NotJudged)
+            if (_judged[slot])
             {
-                _scratch[count++] = lagNs;
+                _scratch[count++] = row[slot];
             }
         }
 

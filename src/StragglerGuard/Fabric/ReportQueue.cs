@@ -5,8 +5,11 @@ namespace StragglerGuard.Fabric;
 /// <summary>A bounded queue of reports in which the oldest gives way to the newest, counted.</summary>
 internal sealed class ReportQueue
 {
-    /// <summary>Reports that may wait for a guardian: one of every agent that may be connected, so that a second's pause loses none.</summary>
-    public const int GuardianCapacity = 32_768;
+    /// <summary>
+    /// Reports that may wait for a guardian: four of each of 32,768 agents, so that a pause of some seconds loses none. A guardian that has just begun
+    /// with so many has its code to compile, and memory to take.
+    /// </summary>
+    public const int GuardianCapacity = 131_072;
 
     private readonly Channel<NodeReport> _channel;
     private long _dropped;

@@ -19,6 +19,12 @@ internal sealed partial class JobJudge
 {
     private const int CatchUpStepsMax = 4_096;
 
+    /// <summary>
+    /// Once one rank of so many is known the job takes memory for every rank, by the kilobyte: not before, or one rank that names a world of a million
+    /// had it taken.
+    /// </summary>
+    private const int EnrolledShare = 64;
+
     private readonly RankEnrollment?[] _ranks;
     private readonly RankCounts[] _counts;
     private readonly ModeSchedule _modes;
@@ -143,7 +149,15 @@ internal sealed partial class JobJudge
         if (known is null)
         {
             known = rank;
-            if (++_enrolled == WorldSize)
+            _enrolled++;
+            if (_lagStatistics is null && (long)_enrolled * EnrolledShare >= WorldSize)
+            {
+                // While little is there yet that a collection of the heap would have to go through.
+                _lagStatistics = new LagStatistics(WorldSize, _options.Guardian.LagWindowSteps);
+                _speeds = new SpeedEstimator(WorldSize);
+            }
+
+            if (_enrolled == WorldSize)
             {
                 Begin();
             }
@@ -152,15 +166,10 @@ internal sealed partial class JobJudge
         return true;
     }
 
-    /// <summary>
-    /// All ranks are known: so are the members, which rank belongs to which of them, and whom each is comparable with. Only now the job may take memory
-    /// for every rank by the kilobyte: before, a single report could have it taken for a million ranks that nobody has.
-    /// </summary>
+    /// <summary>All ranks are known: so are the members, which rank belongs to which of them, and whom each is comparable with.</summary>
     private void Begin()
     {
         RankEnrollment[] ranks = _ranks!;
-        _lagStatistics = new LagStatistics(WorldSize, _options.Guardian.LagWindowSteps);
-        _speeds = new SpeedEstimator(WorldSize);
         _assembler.StepsBehindMax = int.MaxValue;
         if (!_planIsKnown)
         {
@@ -198,7 +207,7 @@ internal sealed partial class JobJudge
             Members = new MemberView(_numbers, ranks, _plans.InForce.Members),
             Plans = _plans,
             Clock = _clock,
-            Speeds = _speeds,
+            Speeds = _speeds!,
             Verdicts = _verdicts,
             Detector = _detector,
             Trials = _trials,

@@ -6,6 +6,7 @@ using Akka.Serialization;
 using Google.Protobuf;
 using StragglerGuard.AkkaCluster.Agents;
 using StragglerGuard.AkkaCluster.Messages;
+using StragglerGuard.AkkaCluster.Messages.Wire;
 using StragglerGuard.AkkaCluster.Settings;
 using StragglerGuard.Benchmarks.Workloads;
 using StragglerGuard.Core;
@@ -68,7 +69,7 @@ internal sealed class PreparedNodes : IAsyncDisposable
         for (int node = _first; node < _fleet.Nodes; node += _stride)
         {
             SayHello(node);
-            Send(_fleet.SkewMessage(node), wantsReceipt: true);
+            Send(node, _fleet.SkewMessage(node), wantsReceipt: true, distance: 0);
         }
     }
 
@@ -86,7 +87,7 @@ internal sealed class PreparedNodes : IAsyncDisposable
                 SayHello(node);
             }
 
-            Send(_fleet.Message(node), (second + told) % ReportsPerReceipt == 0);
+            Send(node, _fleet.Message(node), (second + told) % ReportsPerReceipt == 0, distance: 1);
         }
     }
 
@@ -99,10 +100,13 @@ internal sealed class PreparedNodes : IAsyncDisposable
     private void SayHello(int node) =>
         _way.Tell(new AgentHello(new NodeId(string.Create(CultureInfo.InvariantCulture, $"node-{node}")), _receiver));
 
-    private void Send(ReadOnlySpan<byte> envelope, bool wantsReceipt)
+    private void Send(int node, ReadOnlySpan<byte> envelope, bool wantsReceipt, long distance)
     {
         _asked += wantsReceipt ? 1 : 0;
-        _welcomed.Task.Result.Tell(PreparedReport.Of(envelope, wantsReceipt), _receiver);
+
+        // An agent's number is one of many, so that no two are the same.
+        long agent = unchecked((long)((ulong)(node + 1) * 0x9E3779B97F4A7C15)) & long.MaxValue;
+        _welcomed.Task.Result.Tell(PreparedReport.Of(envelope, wantsReceipt, agent, distance), _receiver);
     }
 
     private sealed class Receiver(PreparedNodes nodes) : UntypedActor
@@ -124,27 +128,22 @@ internal sealed class PreparedNodes : IAsyncDisposable
     /// <summary>A report as it lies on the wire.</summary>
     private sealed record PreparedReport(byte[] Bytes)
     {
-        private const int WantsReceiptField = 1;
-        private const int EnvelopeField = 2;
-
-        public static PreparedReport Of(ReadOnlySpan<byte> envelope, bool wantsReceipt)
+        public static PreparedReport Of(ReadOnlySpan<byte> envelope, bool wantsReceipt, long agent, long distance)
         {
-            int length = 2 + CodedOutputStream.ComputeTagSize(EnvelopeField) + CodedOutputStream.ComputeLengthSize(envelope.Length) + envelope.Length;
-            byte[] bytes = new byte[length];
-            bytes[0] = WantsReceiptField << 3;
-            bytes[1] = wantsReceipt ? (byte)1 : (byte)0;
-            bytes[2] = (EnvelopeField << 3) | 2;
-            int at = 3;
-            for (uint rest = (uint)envelope.Length; ; rest >>= 7)
-            {
-                bytes[at++] = (byte)(rest < 0x80 ? rest : (rest & 0x7F) | 0x80);
-                if (rest < 0x80)
-                {
-                    break;
-                }
-            }
-
-            envelope.CopyTo(bytes.AsSpan(at));
+            const int Tags = 4;
+            byte[] bytes = new byte[
+                Tags + 1 + CodedOutputStream.ComputeInt64Size(agent) + CodedOutputStream.ComputeInt64Size(distance)
+                + CodedOutputStream.ComputeLengthSize(envelope.Length) + envelope.Length];
+            using var output = new CodedOutputStream(bytes);
+            output.WriteTag(ReportMessage.WantsReceiptFieldNumber, WireFormat.WireType.Varint);
+            output.WriteBool(wantsReceipt);
+            output.WriteTag(ReportMessage.AgentFieldNumber, WireFormat.WireType.Varint);
+            output.WriteInt64(agent);
+            output.WriteTag(ReportMessage.DistanceFieldNumber, WireFormat.WireType.Varint);
+            output.WriteInt64(distance);
+            output.WriteTag(ReportMessage.EnvelopeFieldNumber, WireFormat.WireType.LengthDelimited);
+            output.WriteLength(envelope.Length);
+            envelope.CopyTo(bytes.AsSpan((int)output.Position));
             return new PreparedReport(bytes);
         }
     }
