@@ -18,7 +18,7 @@ public abstract class GroupRenewalTests<TGroups>
         const int Workers = 4;
         const int Generations = 20;
         RunGeneration(Workers, generation: 0);
-        var before = ProcessResources.Count();
+        var before = ProcessResources.CountAtRest();
 
         // One member is out in every other generation and comes back in the next.
         var transports = Array.Empty<ITransport>();
@@ -49,7 +49,7 @@ public abstract class GroupRenewalTests<TGroups>
     public void Generations_ThatEndInAnAbort_LeaveNeitherThreadsNorSocketsBehind()
     {
         RunGeneration(3, generation: 0);
-        var before = ProcessResources.Count();
+        var before = ProcessResources.CountAtRest();
         for (var generation = 1; generation <= 20; generation++)
         {
             var transports = new TGroups().Create(3, Options, generation);
@@ -111,7 +111,7 @@ public abstract class GroupRenewalTests<TGroups>
     public void Resources_WhileAGroupLives_AreMore()
     {
         // What the tests above would see if a group stayed behind.
-        var before = ProcessResources.Count();
+        var before = ProcessResources.CountAtRest();
         var during = 0;
         RankThreads.Run(new TGroups().Create(2, Options), transport =>
         {
